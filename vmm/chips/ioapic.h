@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_CHIPS_IOAPIC_H
+#define SIPI_CHIPS_IOAPIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Intel I/O APIC with 24 pins, version 0x20 (82093AA register set plus the EOI register of later
+ * parts, which directed EOI needs). A pure state machine: what it wants done comes back as effects.
+ */
+#define IOAPIC_PINS 24
+#define IOAPIC_LEN  0x1000
+
+enum apic_delivery {
+	APIC_FIXED = 0,
+	APIC_LOWEST = 1,
+	APIC_SMI = 2,
+	APIC_NMI = 4,
+	APIC_INIT = 5,
+	APIC_EXTINT = 7,
+};
+
+/* A message on the APIC bus, as a redirection entry makes it. */
+struct ioapic_msg {
+	unsigned pin;
+	uint32_t dest;
+	uint8_t vector;
+	uint8_t delivery; /* enum apic_delivery, or one of the reserved codes 3 and 6 */
+	bool logical;
+	bool level; /* trigger mode */
+};
+
+struct ioapic_effects {
+	unsigned count;
+	struct ioapic_msg msg[IOAPIC_PINS];
+	uint32_t changed; /* bit n: entry n was rewritten, so whoever mirrors it must look again */
+};
+
+struct ioapic {
+	uint64_t redir[IOAPIC_PINS]; /* delivery status and remote IRR in their places */
+	uint32_t lines;		     /* level of each input pin */
+	uint32_t irr;		     /* edge interrupts latched and not yet sent */
+	uint8_t id;
+	uint8_t select;
+};
+
+void ioapic_reset(struct ioapic *io);
+/* offset: into the 4 KiB page; any offset and value is safe. Unknown registers read 0. */
+uint32_t ioapic_read(const struct ioapic *io, uint64_t offset);
+void ioapic_write(struct ioapic *io, uint64_t offset, uint32_t value, struct ioapic_effects *eff);
+/* pin >= IOAPIC_PINS is ignored. */
+void ioapic_set_line(struct ioapic *io, unsigned pin, bool level, struct ioapic_effects *eff);
+/* A broadcast EOI of this vector from a local APIC. */
+void ioapic_eoi(struct ioapic *io, uint8_t vector, struct ioapic_effects *eff);
+/* The message that pin's entry would send; false when the pin is masked or does not exist. */
+bool ioapic_route(const struct ioapic *io, unsigned pin, struct ioapic_msg *msg);
+
+#endif

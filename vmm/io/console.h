@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_IO_CONSOLE_H
+#define SIPI_IO_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/loop.h"
+
+/*
+ * The host's end of the guest's serial line. Output goes through a ring that the loop drains; input
+ * is handed over byte by byte as far as the receiver has room. A terminal on standard input is put
+ * into raw mode while we are its foreground process group, and put back on every way out: close,
+ * exit(), and every signal that ends the process.
+ */
+enum console_kind { CONSOLE_STDIO, CONSOLE_NULL, CONSOLE_FILE };
+
+struct console_events {
+	size_t (*room)(void *ctx);		 /* how many input bytes the receiver can take now */
+	void (*input)(void *ctx, uint8_t byte);
+	void (*drained)(void *ctx);		 /* the ring has room again after it was full */
+	void (*quit)(void *ctx);		 /* the user typed Ctrl-A x */
+	void (*failed)(void *ctx, int error);	 /* output is gone for good (EPIPE, ENOSPC, ...) */
+	void *ctx;
+};
+
+struct console;
+
+/* path: for CONSOLE_FILE, created or truncated. Ctrl-A h prints the keys to stderr. */
+struct console *console_open(struct loop *loop, enum console_kind kind, const char *path,
+			     const struct console_events *events, struct error *err);
+
+/* False, with the byte counted as lost, when the ring is full. Any thread, under the loop's guard. */
+bool console_putc(struct console *c, uint8_t byte);
+bool console_full(const struct console *c);
+uint64_t console_lost(const struct console *c);
+
+/* The receiver has room again: go on reading input. Any thread, under the loop's guard. */
+void console_kick(struct console *c);
+
+/* After the loop ended: writes out what is left, for at most `ms` milliseconds, and restores. */
+void console_close(struct console *c, unsigned ms);
+
+#endif

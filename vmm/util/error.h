@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_UTIL_ERROR_H
+#define SIPI_UTIL_ERROR_H
+
+/* Exit codes of sipi; the table stands in README.md and sipi(1). */
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_GUEST_FAILED = 1,
+	EXIT_SETUP = 2,
+	EXIT_CRASH = 3,
+	EXIT_TIMED_OUT = 4,
+	EXIT_KVM = 5,
+	EXIT_SKIP = 77,
+};
+
+/*
+ * A set-up error: one line without "sipi: " and without a newline, and the exit code that goes
+ * with it. Set-up functions return 0, or -1 with *err filled in.
+ */
+struct error {
+	int code;
+	char text[320];
+};
+
+/* Fills *err and returns -1, so that a caller can write "return error_set(err, EXIT_SETUP, ...)". */
+int error_set(struct error *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif
