@@ -6,10 +6,30 @@
 #include <stdint.h>
 
 /*
- * Two cascaded Intel 8259A as in a PC/AT, with the edge/level registers of the later chip sets.
- * Ports: 0x20/0x21 master, 0xa0/0xa1 slave, 0x4d0/0x4d1 ELCR. A pure state machine.
+ * Two cascaded Intel 8259A as in a PC/AT, with the edge/level registers (ELCR) of later chip sets.
+ * Ports: 0x20-0x21 master, 0xa0-0xa1 slave, 0x4d0-0x4d1 ELCR. A pure state machine.
  */
-struct pic;	/* one 8259A */
-struct pic_pair /* what the machine has */;
+struct pic_chip {
+	uint8_t irr, isr, imr, lines, elcr, elcr_mask;
+	uint8_t icw1, icw2, icw3, icw4;
+	uint8_t init_state;   /* 0: operational, else the number of the ICW that comes next */
+	uint8_t lowest;	      /* the IR level with the lowest priority (rotation) */
+	bool read_isr, poll, special_mask, rotate_on_aeoi;
+};
+
+struct pic {
+	struct pic_chip chip[2]; /* 0 master, 1 slave */
+};
+
+void pic_reset(struct pic *pic);
+/* irq 0-15; others are ignored. IRQ 2 is the cascade and cannot be driven from outside. */
+void pic_set_line(struct pic *pic, unsigned irq, bool level);
+/* port: one of the six above. A read can change state (poll), hence no const. */
+uint8_t pic_read(struct pic *pic, uint16_t port);
+void pic_write(struct pic *pic, uint16_t port, uint8_t value);
+/* The INTR output of the master. */
+bool pic_intr(const struct pic *pic);
+/* The two INTA cycles: returns the vector, with the spurious IR7 where nothing is left. */
+uint8_t pic_ack(struct pic *pic);
 
 #endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_BOOT_BOARD_H
+#define SIPI_BOOT_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/error.h"
+
+/*
+ * The machine as a description. Its one outside form is a flattened device tree: command-line
+ * options are turned into a tree, the machine is built from a tree, and the guest gets that tree.
+ */
+#define BOARD_CPUS_MAX 4096
+#define BOARD_MEM_MIN  (1ull << 20)
+#define BOARD_MEM_MAX  (1ull << 40)
+#define BOARD_APIC_ID_MAX 0xfffffffeu
+
+struct board_cpu {
+	uint32_t apic_id;
+	bool enabled; /* status = "okay"; a CPU that is "disabled" can be hot-plugged */
+};
+
+struct board {
+	struct board_cpu *cpus; /* owned; cpus[0] is the boot CPU and is enabled */
+	unsigned ncpus;
+	uint64_t mem;	/* bytes of RAM */
+	char *bootargs; /* owned; never NULL */
+	/* Devices; a port of 0 means that the machine has none. */
+	uint16_t serial_port; /* 16550A, 8 ports */
+	uint8_t serial_irq;
+	uint16_t rtc_port;
+	uint8_t rtc_irq;
+	uint16_t kbc_port; /* i8042: this port and this + 4 */
+	uint16_t debug_exit_port;
+	uint16_t post_port;
+	uint16_t test_port; /* interrupt-line test device, one port a GSI */
+};
+
+/* One boot CPU with APIC ID 0, 64 MiB, the usual PC ports; cpus and bootargs are allocated. */
+void board_default(struct board *b);
+void board_free(struct board *b);
+
+/* The tree of a board. *blob is allocated with malloc and owned by the caller. */
+int board_to_fdt(const struct board *b, void **blob, size_t *len, struct error *err);
+/*
+ * The board of a tree. Every property is checked (the blob may come from a file that somebody
+ * edited, or from a hostile one): what is missing, out of range or given twice is named by its path.
+ */
+int board_from_fdt(struct board *b, const void *blob, size_t len, struct error *err);
+/* A copy of the tree with other /chosen/bootargs. */
+int board_set_bootargs(void **blob, size_t *len, const char *bootargs, struct error *err);
+
+#endif
