@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+#
+# make [all]      build/sipi and the guests
+# make run        boots the stress guest on four vCPUs
+# make test       unit tests and boot tests; SAN=1: under ASan and UBSan
+# README.md lists the rest.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+CC := gcc
+
+# A build variant has its own tree, so that variants never mix objects.
+SAN ?=
+TSAN ?=
+COV ?=
+B := build
+ifneq ($(SAN),)
+B := build/san
+VARIANT := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+ifneq ($(TSAN),)
+B := build/tsan
+VARIANT := -fsanitize=thread
+endif
+ifneq ($(COV),)
+B := build/cov
+VARIANT := --coverage -O0
+endif
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wimplicit-fallthrough
+CPPFLAGS := -Ivmm -I. -D_GNU_SOURCE -DSIPI_VERSION='"$(VERSION)"'
+CFLAGS ?= -O2 -g
+SIPI_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS) -pthread -MMD -MP $(VARIANT)
+LDLIBS := -luring -lfdt
+
+rooms := cmd machine boot devices chips io kvm util
+lib_src := $(foreach r,$(rooms),$(wildcard vmm/$(r)/*.c))
+lib_obj := $(lib_src:%.c=$(B)/obj/%.o) $(B)/obj/vmm/firmware.o
+unit_src := $(wildcard tests/unit/*_test.c)
+units := $(unit_src:tests/unit/%.c=$(B)/tests/%)
+
+guest_src := $(wildcard guest/*.c)
+guests := $(guest_src:guest/%.c=build/guest/%)
+guest_lib_obj := $(patsubst %,build/obj/%.o,$(wildcard guest/lib/*.c guest/lib/*.S))
+
+.PHONY: all static guests run test bench bench-tools coverage scan format format-check install \
+	clean deps
+
+all: $(B)/sipi guests
+guests: $(guests)
+
+# --- what a build needs from the system; installed where we may, named where we may not
+
+DEPS_BUILD := liburing.h:liburing-dev libfdt.h:libfdt-dev
+DEPS_TEST := prove:perl cmocka.h:libcmocka-dev dtc:device-tree-compiler script:bsdutils
+DEPS_SCAN := scan-build:clang-tools clang-format:clang-format
+DEPS_COV := gcovr:gcovr cmocka.h:libcmocka-dev
+
+build/deps-%: tools/need
+	@mkdir -p $(@D)
+	@CC='$(CC)' tools/need $(DEPS_$*)
+	@touch $@
+
+# --- the VMM
+
+$(B)/obj/vmm/%.o: vmm/%.c | build/deps-BUILD
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(SIPI_CFLAGS) -c -o $@ $<
+
+$(B)/libsipi.a: $(lib_obj)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/sipi: $(B)/obj/vmm/main.o $(B)/libsipi.a
+	$(CC) $(SIPI_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+static: build/sipi-static
+build/sipi-static: build/obj/vmm/main.o build/libsipi.a
+	$(CC) $(SIPI_CFLAGS) $(LDFLAGS) -static -o $@ $^ $(LDLIBS)
+
+# --- our firmware: one ROM image, carried inside the executable
+
+FW_CFLAGS := -m32 -ffreestanding -fno-pic -nostdlib -Wa,--noexecstack -I. -MMD -MP
+fw_obj := $(patsubst %.S,build/obj/%.o,$(wildcard firmware/*.S))
+
+build/obj/firmware/%.o: firmware/%.S
+	@mkdir -p $(@D)
+	$(CC) $(FW_CFLAGS) -c -o $@ $<
+
+build/firmware.bin: $(fw_obj) firmware/rom.ld
+	$(CC) -m32 -static -no-pie -nostdlib -Wl,--build-id=none -Wl,-melf_i386 -T firmware/rom.ld -Wl,--oformat=binary -o $@ $(fw_obj)
+
+$(B)/obj/vmm/firmware.o: build/firmware.bin tools/embed.S
+	@mkdir -p $(@D)
+	$(CC) -Wa,--noexecstack -DBLOB='"$<"' -DNAME=firmware_rom -c -o $@ tools/embed.S
+
+# --- guests: freestanding, general registers only, linked at 1 MiB
+
+GUEST_CFLAGS := -std=gnu11 $(WARN) -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=small \
+	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -fno-builtin -fno-strict-aliasing -Iguest -I. -MMD -MP
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack
+
+build/obj/guest/%.c.o: guest/%.c
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+build/obj/guest/%.S.o: guest/%.S
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+build/guest/%: build/obj/guest/%.c.o $(guest_lib_obj) guest/lib/link.ld
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_LDFLAGS) -T guest/lib/link.ld -o $@ $(filter %.o,$^)
+
+# --- running, testing, measuring
+
+run: all
+	build/sipi run --cpus 4 --timeout 60 build/guest/stress
+
+$(B)/tests/%: tests/unit/%.c $(B)/libsipi.a | build/deps-TEST
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/unit $(SIPI_CFLAGS) -o $@ $< $(B)/libsipi.a $(LDLIBS) -lcmocka
+
+.PHONY: unit
+unit: $(units)
+	prove --exec '' $(units)
+
+clean:
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)
