@@ -12,10 +12,17 @@
  * The machine as a description. Its one outside form is a flattened device tree: command-line
  * options are turned into a tree, the machine is built from a tree, and the guest gets that tree.
  */
-#define BOARD_CPUS_MAX 4096
-#define BOARD_MEM_MIN  (1ull << 20)
-#define BOARD_MEM_MAX  (1ull << 40)
+#define BOARD_CPUS_MAX	  4096
+#define BOARD_MEM_MIN	  (1ull << 20)
+#define BOARD_MEM_MAX	  (1ull << 40)
 #define BOARD_APIC_ID_MAX 0xfffffffeu
+
+/* How many I/O ports each device takes. */
+#define BOARD_SERIAL_PORTS     8
+#define BOARD_RTC_PORTS	       2
+#define BOARD_DEBUG_EXIT_PORTS 4
+#define BOARD_POST_PORTS       1
+#define BOARD_TEST_PORTS       24 /* one an IOAPIC pin */
 
 struct board_cpu {
 	uint32_t apic_id;
@@ -25,7 +32,7 @@ struct board_cpu {
 struct board {
 	struct board_cpu *cpus; /* owned; cpus[0] is the boot CPU and is enabled */
 	unsigned ncpus;
-	uint64_t mem;	/* bytes of RAM */
+	uint64_t mem;	/* as ram.size: whole pages; the 384 KiB from 640 KiB to 1 MiB count */
 	char *bootargs; /* owned; never NULL */
 	/* Devices; a port of 0 means that the machine has none. */
 	uint16_t serial_port; /* 16550A, 8 ports */
@@ -38,18 +45,39 @@ struct board {
 	uint16_t test_port; /* interrupt-line test device, one port a GSI */
 };
 
+/*
+ * The tree, as the bindings that Linux reads on x86 have it (arch/x86/kernel/devicetree.c):
+ *
+ *   /                 compatible "sipi,machine", two address and two size cells
+ *   /cpus/cpu@N       device_type "cpu", reg = APIC ID, status "okay" or "disabled". The first one
+ * that is enabled, in tree order, is the boot CPU and becomes cpus[0] /memory@0         RAM: up to
+ * 640 KiB, from 1 MiB to 3 GiB at most, and from 4 GiB /ioapic@fec00000  "intel,ce4100-ioapic";
+ * interrupts = <GSI 3>, where 3 is rising edge /lapic@fee00000   "intel,ce4100-lapic" /isa I/O
+ * ports: reg = <1 PORT COUNT>. Children by compatible: "ns16550a", "motorola,mc146818",
+ * "intel,8042", "sipi,debug-exit", "sipi,post", "sipi,test-lines". A device that is absent or
+ * "disabled" does not exist /chosen           bootargs, stdout-path
+ *
+ * An enabled node with a "compatible" that the machine does not know is refused; nodes and
+ * properties that describe no device are let through.
+ */
+
 /* One boot CPU with APIC ID 0, 64 MiB, the usual PC ports; cpus and bootargs are allocated. */
 void board_default(struct board *b);
 void board_free(struct board *b);
 
-/* The tree of a board. *blob is allocated with malloc and owned by the caller. */
+/* The tree of a board, which is checked as well. *blob is allocated with malloc and owned by the
+ * caller. */
 int board_to_fdt(const struct board *b, void **blob, size_t *len, struct error *err);
 /*
  * The board of a tree. Every property is checked (the blob may come from a file that somebody
- * edited, or from a hostile one): what is missing, out of range or given twice is named by its path.
+ * edited, or from a hostile one): what is missing, out of range or given twice is named by its
+ * path.
  */
 int board_from_fdt(struct board *b, const void *blob, size_t len, struct error *err);
-/* A copy of the tree with other /chosen/bootargs. */
+/*
+ * Replaces *blob by a copy with other /chosen/bootargs and frees the old one; after an error both
+ * are as they were.
+ */
 int board_set_bootargs(void **blob, size_t *len, const char *bootargs, struct error *err);
 
 #endif

@@ -35,12 +35,12 @@ struct image_segment {
 
 #define IMAGE_SEGMENTS 64
 
-/* A parsed and checked image; the file stays mapped (read-only, private) until image_close(). */
+/* A parsed and checked image; the file's bytes stay in memory until image_close(). */
 struct image {
 	enum image_kind kind;
 	enum entry_mode mode;
 	uint64_t entry;
-	const uint8_t *file;
+	const uint8_t *file; /* owned */
 	size_t file_size;
 	struct image_segment seg[IMAGE_SEGMENTS];
 	unsigned segs;
@@ -49,12 +49,14 @@ struct image {
 
 /*
  * Opens and checks an image; nothing is copied yet. A file that cannot be one (missing, empty,
- * a directory, truncated, for another machine, segments outside RAM, larger than RAM) is refused with one line that
- * says what it is and what was expected, EXIT_SETUP. ram gives the layout to check against (ram->host is not touched).
+ * a directory, truncated, for another machine, segments outside RAM, larger than RAM) is refused
+ * with one line that * says what it is and what was expected, EXIT_SETUP. ram gives the layout to
+ * check against (ram->host is not touched).
  */
 int image_open(struct image *img, const char *path, const struct image_options *opt,
 	       const struct ram *ram, struct error *err);
-/* Copies the segments into RAM: at power-on and again at each reset. Cannot fail after image_open. */
+/* Copies the segments into RAM: at power-on and again at each reset. Cannot fail after image_open.
+ */
 void image_place(const struct image *img, const struct ram *ram);
 void image_close(struct image *img);
 

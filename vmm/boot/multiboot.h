@@ -19,8 +19,9 @@ struct multiboot_facts {
 /* Bytes that multiboot_info_write() needs for these facts. */
 uint64_t multiboot_info_size(const struct ram *ram, const char *cmdline);
 /*
- * Writes the Multiboot 0.6.96 information structure (memory bounds, memory map, command line, boot loader name, module) at
- * info_gpa; all of it lies within info_max bytes. The memory map gives RAM below and above the hole.
+ * Writes the Multiboot 0.6.96 information structure (memory bounds, memory map, command line, boot
+ * loader name, module) at info_gpa; all of it lies within info_max bytes. The memory map gives RAM
+ * below and above the hole.
  */
 int multiboot_info_write(const struct ram *ram, const struct multiboot_facts *facts,
 			 struct error *err);

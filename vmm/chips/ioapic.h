@@ -28,28 +28,33 @@ struct ioapic_msg {
 	uint8_t vector;
 	uint8_t delivery; /* enum apic_delivery, or one of the reserved codes 3 and 6 */
 	bool logical;
-	bool level; /* trigger mode */
+	bool level; /* the trigger mode that is in force: level only with fixed and lowest */
 };
 
+/* Filled in anew by each call; a pin sends at most one message in a call. */
 struct ioapic_effects {
 	unsigned count;
 	struct ioapic_msg msg[IOAPIC_PINS];
 	uint32_t changed; /* bit n: entry n was rewritten, so whoever mirrors it must look again */
 };
 
+/* Zeroed before the first reset. */
 struct ioapic {
-	uint64_t redir[IOAPIC_PINS]; /* delivery status and remote IRR in their places */
-	uint32_t lines;		     /* level of each input pin */
-	uint32_t irr;		     /* edge interrupts latched and not yet sent */
+	uint64_t redir[IOAPIC_PINS]; /* remote IRR in its place; delivery status is always idle */
+	uint32_t lines;		     /* which input pins are asserted */
 	uint8_t id;
 	uint8_t select;
 };
 
+/* The lines stay: they are inputs, and belong to whoever drives them. */
 void ioapic_reset(struct ioapic *io);
 /* offset: into the 4 KiB page; any offset and value is safe. Unknown registers read 0. */
 uint32_t ioapic_read(const struct ioapic *io, uint64_t offset);
 void ioapic_write(struct ioapic *io, uint64_t offset, uint32_t value, struct ioapic_effects *eff);
-/* pin >= IOAPIC_PINS is ignored. */
+/*
+ * pin >= IOAPIC_PINS is ignored. level means "asserted": the polarity bit is stored but does not
+ * invert, as in KVM (since 100943c54e09) and QEMU, because our devices have no wires to be low.
+ */
 void ioapic_set_line(struct ioapic *io, unsigned pin, bool level, struct ioapic_effects *eff);
 /* A broadcast EOI of this vector from a local APIC. */
 void ioapic_eoi(struct ioapic *io, uint8_t vector, struct ioapic_effects *eff);

@@ -8,12 +8,30 @@
 /*
  * Two cascaded Intel 8259A as in a PC/AT, with the edge/level registers (ELCR) of later chip sets.
  * Ports: 0x20-0x21 master, 0xa0-0xa1 slave, 0x4d0-0x4d1 ELCR. A pure state machine.
+ *
+ * One deviation from the data sheet (231468, "Edge and level triggered modes"): an edge, once seen,
+ * stays in IRR when its line falls before the acknowledge. The sheet wants the line held until the
+ * first INTA and answers IR7 otherwise. KVM keeps the edge as well, and here lines are moved by
+ * threads that run late, which must not turn a timer tick into a spurious interrupt.
+ *
+ * Not modelled: MCS-80/85 mode (vectors are always the 8086's), buffered mode, and cascades other
+ * than the PC's: ICW3 is taken and ignored because the wiring is fixed.
  */
+enum pic_state {
+	PIC_UNPROGRAMMED, /* since reset: no INT before the first ICW1 sequence */
+	PIC_EXPECT_ICW2,
+	PIC_EXPECT_ICW3,
+	PIC_EXPECT_ICW4,
+	PIC_READY,
+};
+
 struct pic_chip {
-	uint8_t irr, isr, imr, lines, elcr, elcr_mask;
-	uint8_t icw1, icw2, icw3, icw4;
-	uint8_t init_state;   /* 0: operational, else the number of the ICW that comes next */
-	uint8_t lowest;	      /* the IR level with the lowest priority (rotation) */
+	enum pic_state state;
+	uint8_t irr, isr, imr;
+	uint8_t lines; /* levels of the inputs; bit 2 of the master is the slave's INT */
+	uint8_t elcr;
+	uint8_t icw1, icw2, icw4;
+	uint8_t lowest; /* the IR level with the lowest priority (rotation) */
 	bool read_isr, poll, special_mask, rotate_on_aeoi;
 };
 

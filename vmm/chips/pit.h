@@ -8,29 +8,40 @@
 /*
  * Intel 8254 programmable interval timer, 1.193182 MHz, as in a PC/AT: ports 0x40-0x43, with
  * channel 2's gate and the speaker behind port 0x61. A pure state machine: time comes in with each
- * call, as nanoseconds that never run backwards.
+ * call, as nanoseconds that never run backwards (an earlier time counts as the latest seen).
  */
-#define PIT_HZ 1193182u
+#define PIT_HZ	  1193182u
 #define PIT_NEVER UINT64_MAX
 
+/* What the next CLK pulse does to the counting element. */
+enum pit_phase {
+	PIT_WAIT,    /* nothing: no count, or modes 1 and 5 before their trigger */
+	PIT_LOAD,    /* loads it from the count register */
+	PIT_COUNT,   /* decrements it, towards the next change of OUT */
+	PIT_STROBE,  /* ends the strobe of modes 4 and 5 */
+	PIT_EXPIRED, /* decrements it; OUT stays (modes 0, 1, 4, 5) */
+};
+
 struct pit_channel {
-	uint8_t mode;	      /* 0-5 */
-	uint8_t access;	      /* control word RW field: 1 LSB, 2 MSB, 3 LSB then MSB */
-	bool bcd, gate, null_count, write_msb, read_msb;
-	bool loaded;	      /* a count was written since the control word: counting can start */
-	uint32_t count;	      /* the count in effect, 1..65536 (10000 in BCD); 0: none yet */
-	uint32_t next_count;  /* written, takes effect at the next reload (modes 2 and 3) */
-	uint8_t write_latch;  /* LSB of a two-byte write */
+	enum pit_phase phase;
+	uint8_t control; /* bits 5-0 of the control word: RW, mode, BCD */
+	bool gate, out;
+	bool null_count;
+	bool write_msb, read_msb; /* the next byte of a two-byte access is the MSB */
 	bool latched, status_latched;
-	uint16_t latch;
+	uint8_t write_latch; /* LSB of a two-byte write */
 	uint8_t status;
-	uint64_t start_ns;    /* when the count in effect was loaded or triggered */
+	uint16_t latch;
+	uint32_t reload; /* count register: 1..65536 (10000 in BCD); 0: none written yet */
+	uint32_t period; /* the count that `value` started from */
+	uint32_t value;	 /* counting element, 0..65536 */
+	uint64_t rises;	 /* of OUT, not yet reported */
 };
 
 struct pit {
 	struct pit_channel ch[3];
-	uint8_t port61;	      /* bits 0 (gate 2) and 1 (speaker data) */
-	uint64_t seen_ns;     /* pit_advance() was called up to here */
+	uint8_t port61; /* bits 0 (gate 2) and 1 (speaker data) */
+	uint64_t clk;	/* CLK pulses since time 0 up to which all channels have run */
 };
 
 void pit_reset(struct pit *pit, uint64_t now_ns);
@@ -41,10 +52,10 @@ void pit_write(struct pit *pit, uint16_t port, uint8_t value, uint64_t now_ns);
 bool pit_out(const struct pit *pit, unsigned channel, uint64_t now_ns);
 /*
  * Channel 0 is wired to IRQ 0. Returns how many rising edges its OUT made since the last call, and
- * in *level its level now. Accesses do not lose edges: call this before and after each one.
+ * in *level its level now. Accesses do not lose edges: what they pass over is counted here.
  */
 uint64_t pit_advance(struct pit *pit, uint64_t now_ns, bool *level);
-/* When channel 0's OUT next changes, or PIT_NEVER. At or after now_ns. */
+/* When channel 0's OUT next changes, or PIT_NEVER. Always after now_ns. */
 uint64_t pit_next_change(const struct pit *pit, uint64_t now_ns);
 
 #endif

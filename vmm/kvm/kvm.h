@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_KVM_KVM_H
+#define SIPI_KVM_KVM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kvm/uapi.h"
+#include "util/error.h"
+
+/*
+ * Every ioctl of /dev/kvm that sipi makes (Documentation/virt/kvm/api.rst). A system, a VM and a vCPU
+ * are file descriptors, owned by whoever opened them and closed with close(). Unless said otherwise
+ * a function returns 0 or a positive result, or -errno.
+ */
+
+/* --- system */
+
+/*
+ * Opens /dev/kvm and checks the API version. On failure the line in *err says what to do: EXIT_SKIP where
+ * the host has no KVM, EXIT_SETUP where we may not use it.
+ */
+int kvm_open(struct error *err);
+int kvm_check(int fd, int cap); /* system or VM; 0 also where the question itself fails */
+size_t kvm_run_size(int kvm);
+/* Allocated with malloc; NULL with errno set. */
+struct kvm_cpuid2 *kvm_supported_cpuid(int kvm);
+struct kvm_msr_list *kvm_msr_index_list(int kvm);
+
+/* --- VM */
+
+int kvm_vm_create(int kvm);
+int kvm_vm_enable_cap(int vm, uint32_t cap, uint64_t arg0);
+/* flags: KVM_MEM_*; size 0 deletes the slot. */
+int kvm_vm_set_memory(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,
+		      void *host);
+int kvm_vm_set_boot_cpu(int vm, uint32_t id);
+int kvm_vm_create_irqchip(int vm);
+int kvm_vm_create_pit(int vm);
+int kvm_vm_set_routes(int vm, const struct kvm_irq_routing *routes);
+int kvm_vm_irq_line(int vm, uint32_t gsi, bool level);
+/* How many local APICs accepted the message; 0: none did. */
+int kvm_vm_signal_msi(int vm, const struct kvm_msi *msi);
+
+/* --- vCPU */
+
+int kvm_vcpu_create(int vm, uint32_t id);
+struct kvm_run *kvm_vcpu_map(int vcpu, size_t size); /* NULL with errno set */
+int kvm_vcpu_run(int vcpu);
+int kvm_vcpu_set_cpuid(int vcpu, const struct kvm_cpuid2 *cpuid);
+int kvm_vcpu_get_regs(int vcpu, struct kvm_regs *regs);
+int kvm_vcpu_set_regs(int vcpu, const struct kvm_regs *regs);
+int kvm_vcpu_get_sregs(int vcpu, struct kvm_sregs *sregs);
+int kvm_vcpu_set_sregs(int vcpu, const struct kvm_sregs *sregs);
+int kvm_vcpu_set_fpu(int vcpu, const struct kvm_fpu *fpu);
+int kvm_vcpu_set_xcrs(int vcpu, const struct kvm_xcrs *xcrs);
+int kvm_vcpu_set_debugregs(int vcpu, const struct kvm_debugregs *regs);
+int kvm_vcpu_set_events(int vcpu, const struct kvm_vcpu_events *events);
+int kvm_vcpu_get_lapic(int vcpu, struct kvm_lapic_state *lapic);
+int kvm_vcpu_set_lapic(int vcpu, const struct kvm_lapic_state *lapic);
+int kvm_vcpu_get_mp_state(int vcpu, uint32_t *state);
+int kvm_vcpu_set_mp_state(int vcpu, uint32_t state);
+/* KVM stops at the first MSR it refuses and returns how many it did: see kvm_vcpu_set_msr(). */
+int kvm_vcpu_get_msr(int vcpu, uint32_t index, uint64_t *value);
+/* -ENOENT where KVM refuses the MSR or the value. */
+int kvm_vcpu_set_msr(int vcpu, uint32_t index, uint64_t value);
+int kvm_vcpu_interrupt(int vcpu, uint8_t vector);
+int kvm_vcpu_nmi(int vcpu);
+/* The guest-physical address behind a linear one; -EFAULT where none is mapped. */
+int kvm_vcpu_translate(int vcpu, uint64_t linear, uint64_t *gpa);
+
+#endif

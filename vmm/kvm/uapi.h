@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* <linux/kvm.h>, plus what older copies of it lack. */
+#ifndef SIPI_KVM_UAPI_H
+#define SIPI_KVM_UAPI_H
+
+#include <linux/kvm.h>
+
+#ifndef KVM_CAP_EXIT_ON_EMULATION_FAILURE
+#define KVM_CAP_EXIT_ON_EMULATION_FAILURE 204
+#endif
+#ifndef KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES
+#define KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES (1ULL << 0)
+#endif
+#ifndef KVM_CAP_BINARY_STATS_FD
+#define KVM_CAP_BINARY_STATS_FD 203
+#endif
+#ifndef KVM_CAP_X86_NOTIFY_VMEXIT
+#define KVM_CAP_X86_NOTIFY_VMEXIT 219
+#endif
+#ifndef KVM_EXIT_NOTIFY
+#define KVM_EXIT_NOTIFY 37
+#endif
+#ifndef KVM_CAP_X86_APIC_BUS_CYCLES_NS
+#define KVM_CAP_X86_APIC_BUS_CYCLES_NS 237
+#endif
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/* What CPUID tells the guest: what KVM supports, with each CPU's own APIC ID and topology. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/internal.h"
+
+#define LEAF1_ECX_X2APIC       (1u << 21)
+#define LEAF1_ECX_TSC_DEADLINE (1u << 24)
+#define LEAF1_ECX_HYPERVISOR   (1u << 31)
+#define LEAF1_EDX_HTT	       (1u << 28)
+
+int cpuid_create(struct machine *m, struct error *err)
+{
+	m->cpuid = kvm_supported_cpuid(m->kvm);
+	if (!m->cpuid)
+		return error_set(err, EXIT_SETUP, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
+	return 0;
+}
+
+/* Bits that hold any APIC ID of this machine: what a topology leaf shifts by at package level. */
+static unsigned id_bits(const struct machine *m)
+{
+	uint32_t max = 0;
+
+	for (unsigned i = 0; i < m->nvcpus; i++)
+		if (m->cfg.board->cpus[i].apic_id > max)
+			max = m->cfg.board->cpus[i].apic_id;
+	return max ? 32 - (unsigned)__builtin_clz(max) : 0;
+}
+
+static void leaf1(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
+{
+	unsigned count = v->m->nvcpus < 255 ? v->m->nvcpus : 255;
+
+	/* EBX: initial APIC ID (8 bits of it), addressable IDs in the package. */
+	e->ebx = (e->ebx & 0xffff) | (v->apic_id & 0xff) << 24 | count << 16;
+	e->ecx |= LEAF1_ECX_X2APIC | LEAF1_ECX_HYPERVISOR;
+	e->ecx &= ~LEAF1_ECX_TSC_DEADLINE;
+	/* KVM_GET_SUPPORTED_CPUID leaves this bit to a capability (api.rst, 4.8). */
+	if (kvm_check(v->m->kvm, KVM_CAP_TSC_DEADLINE_TIMER))
+		e->ecx |= LEAF1_ECX_TSC_DEADLINE;
+	e->edx &= ~LEAF1_EDX_HTT;
+	if (count > 1)
+		e->edx |= LEAF1_EDX_HTT;
+}
+
+/*
+ * Extended topology (SDM vol. 2A, CPUID leaves 0BH and 1FH): one thread a core, all cores in one
+ * package; every subleaf gives the x2APIC ID in EDX.
+ */
+static void topology(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
+{
+	unsigned index = e->index;
+
+	e->eax = index == 0 ? 0 : index == 1 ? id_bits(v->m) : 0;
+	e->ebx = index == 0 ? 1 : index == 1 ? v->m->nvcpus : 0;
+	e->ecx = index | (index == 0 ? 1u << 8 : index == 1 ? 2u << 8 : 0);
+	e->edx = v->apic_id;
+	e->flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+}
+
+/* Leaf 4 EAX: cores in the package, and CPUs that share a cache. */
+static void leaf4(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
+{
+	unsigned cores = v->m->nvcpus < 64 ? v->m->nvcpus : 64;
+
+	e->eax = (e->eax & 0x3fff) | (cores - 1) << 26;
+}
+
+int cpuid_apply(struct vcpu *v)
+{
+	struct kvm_cpuid2 *c = v->m->cpuid;
+	bool topology_levels[2][2] = {{false}};
+
+	for (unsigned i = 0; i < c->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &c->entries[i];
+
+		if (e->function == 1)
+			leaf1(v, e);
+		if (e->function == 4 && e->eax & 0x1f)
+			leaf4(v, e);
+		if (e->function == 0xb || e->function == 0x1f) {
+			topology(v, e);
+			if (e->index < 2)
+				topology_levels[e->function == 0x1f][e->index] = true;
+		}
+	}
+	/* KVM lists only the subleaf that ends the list; the two levels are ours to add. */
+	for (unsigned f = 0; f < 2; f++) {
+		uint32_t function = f ? 0x1f : 0xb;
+
+		if (!topology_levels[f][0])
+			continue; /* no such leaf on this host */
+		if (topology_levels[f][1] || c->nent >= 256)
+			continue;
+		c->entries[c->nent] = (struct kvm_cpuid_entry2){.function = function, .index = 1};
+		topology(v, &c->entries[c->nent++]);
+	}
+	return kvm_vcpu_set_cpuid(v->fd, c);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_MACHINE_INTERNAL_H
+#define SIPI_MACHINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "chips/ioapic.h"
+#include "devices/device.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "kvm/kvm.h"
+#include "machine/bus.h"
+#include "machine/irqchip.h"
+#include "machine/machine.h"
+#include "machine/platform.h"
+#include "util/ram.h"
+
+/*
+ * Locks, in the order in which they may be taken:
+ *
+ *   machine.lock   devices, chips, bus statistics. Held around each bus access and, through the
+ *                  loop's guard, around each callback of the loop. Effects of chips are queued
+ *                  under it and applied by machine_unlock() after it was released.
+ *   machine.park   who runs and who is parked. Never held while waiting for machine.lock.
+ *
+ * What vCPU threads and the loop's thread share without a lock is atomic and said so.
+ */
+
+#define RECENT_EXITS 8 /* a power of two */
+
+struct exit_note {
+	uint32_t reason;
+	bool write;
+	uint8_t size;
+	uint64_t addr, data;
+};
+
+enum vcpu_state { VCPU_PARKED, VCPU_RUNNING, VCPU_DONE };
+
+struct vcpu {
+	struct machine *m;
+	unsigned index;
+	uint32_t apic_id;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool started;
+	enum vcpu_state state; /* under machine.park */
+	int extint; /* a vector taken from the PIC that KVM has not taken yet, or -1; own thread */
+	struct exit_note recent[RECENT_EXITS];
+	uint64_t exits;
+};
+
+enum stop_request { STOP_NONE, STOP_PARK, STOP_QUIT };
+
+#define QUEUED_MSGS 64
+
+struct machine {
+	struct machine_config cfg;
+	int kvm, vm;
+	size_t run_size;
+	struct kvm_cpuid2 *cpuid;
+	struct ram ram;
+	uint8_t *rom; /* our copy, with the hand-off filled in */
+	struct vcpu *vcpus;
+	unsigned nvcpus;
+
+	struct loop *loop;
+	const char *no_uring; /* why the loop does without io_uring, or NULL */
+	struct timer timeout;
+	struct watch signals, control;
+	int control_fd; /* eventfd: a reset was asked for */
+
+	pthread_mutex_t lock;
+	struct bus bus;
+	struct irqchip irqchip;
+	struct platform platform;
+	struct ioapic_msg queue[QUEUED_MSGS];
+	unsigned queued;
+
+	pthread_mutex_t park;
+	pthread_cond_t parked; /* a vCPU parked or ended, or may go on */
+	unsigned running;      /* vCPUs that are neither parked nor done */
+	_Atomic int stop;      /* enum stop_request */
+	_Atomic int reset;     /* enum reset_kind asked for, or -1 */
+	uint64_t resets;
+
+	_Atomic int ended; /* an outcome was chosen */
+	struct outcome outcome;
+	FILE *trace;
+	uint64_t start_ns;
+};
+
+void machine_lock(void *m);
+/* Releases the lock, then applies the messages that were queued under it. */
+void machine_unlock(void *m);
+/* Ends the run with this outcome unless one was chosen before. Any thread. */
+void machine_end(struct machine *m, enum outcome_kind kind, unsigned cpu, unsigned code,
+		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Asks for a reset; the calling vCPU executes nothing more of the old life. Any thread. */
+void machine_ask_reset(void *m, enum reset_kind kind);
+
+/* memory.c */
+int memory_create(struct machine *m, struct error *err);
+/* Payload, device tree and hand-off as at power-on. */
+int memory_load(struct machine *m, struct error *err);
+void memory_destroy(struct machine *m);
+
+/* vcpu.c */
+int vcpus_create(struct machine *m, struct error *err);
+int vcpus_start(struct machine *m, struct error *err);
+void vcpus_destroy(struct machine *m);
+/* Returns with every vCPU outside KVM_RUN and its last access completed. Not with a lock held. */
+void vcpus_stop(struct machine *m);
+void vcpus_resume(struct machine *m);
+/* Ends and joins the threads. */
+void vcpus_quit(struct machine *m);
+/* Makes a vCPU leave KVM_RUN soon, or not enter it, so that it looks at its requests. */
+void vcpu_kick(struct vcpu *v);
+
+/* exits.c: what to do with an exit. False: this vCPU is at its end. */
+bool vcpu_handle_exit(struct vcpu *v);
+
+/* cpuid.c */
+int cpuid_create(struct machine *m, struct error *err);
+int cpuid_apply(struct vcpu *v);
+
+/* reset.c: everything but RAM, for a machine whose vCPUs are stopped. */
+int machine_reset_state(struct machine *m, enum reset_kind kind);
+
+/* trace.c */
+int trace_open(struct machine *m, struct error *err);
+void trace_close(struct machine *m);
+void trace_line(struct machine *m, int cpu, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+#define trace(m, cpu, ...)                                                                         \
+	do {                                                                                       \
+		if ((m)->trace)                                                                    \
+			trace_line((m), (cpu), __VA_ARGS__);                                       \
+	} while (0)
+const char *exit_reason_name(uint32_t reason);
+
+/* crash.c */
+void crash_report(struct vcpu *v);
+void where_report(struct machine *m);
+
+#endif

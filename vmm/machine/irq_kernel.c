@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/* irqchip mode `kernel`: LAPIC, IOAPIC, PIC and PIT are KVM's. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/internal.h"
+
+/* GSI n to PIC input n and IOAPIC pin n, but for GSI 0 and 2: see irqchip.h. */
+static int set_routes(struct machine *m)
+{
+	struct kvm_irq_routing *t = calloc(1, sizeof(*t) + 64 * sizeof(t->entries[0]));
+	int r;
+
+	if (!t)
+		return -1;
+	for (unsigned gsi = 0; gsi < IOAPIC_PINS; gsi++) {
+		struct kvm_irq_routing_entry *e = &t->entries[t->nr];
+
+		if (gsi == 2)
+			continue;
+		if (gsi < 16) {
+			e->gsi = gsi;
+			e->type = KVM_IRQ_ROUTING_IRQCHIP;
+			e->u.irqchip.irqchip =
+				gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
+			e->u.irqchip.pin = gsi % 8;
+			t->nr++;
+			e++;
+		}
+		e->gsi = gsi;
+		e->type = KVM_IRQ_ROUTING_IRQCHIP;
+		e->u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+		e->u.irqchip.pin = gsi_to_pin(gsi);
+		t->nr++;
+	}
+	r = kvm_vm_set_routes(m->vm, t);
+	free(t);
+	return r;
+}
+
+static int create(struct machine *m, struct error *err)
+{
+	int r = kvm_vm_create_irqchip(m->vm);
+
+	if (r < 0)
+		return error_set(err, EXIT_SKIP,
+				 "irqchip mode 'kernel': KVM_CREATE_IRQCHIP: %s; use --irqchip split",
+				 strerror(-r));
+	r = kvm_vm_create_pit(m->vm);
+	if (r < 0)
+		return error_set(err, EXIT_SKIP, "irqchip mode 'kernel': KVM_CREATE_PIT2: %s",
+				 strerror(-r));
+	r = set_routes(m);
+	if (r < 0)
+		return error_set(err, EXIT_SKIP, "irqchip mode 'kernel': KVM_SET_GSI_ROUTING: %s",
+				 strerror(-r));
+	return 0;
+}
+
+static void set_line(struct machine *m, unsigned gsi, bool level)
+{
+	trace(m, -1, "line gsi %u = %d", gsi, level);
+	kvm_vm_irq_line(m->vm, gsi, level);
+}
+
+const struct irqchip_ops irqchip_kernel = {
+	.name = "kernel",
+	.create = create,
+	.set_line = set_line,
+};

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+/*
+ * irqchip mode `split`: the LAPICs are KVM's, IOAPIC and PIC are ours. An IOAPIC message becomes
+ * KVM_SIGNAL_MSI; an EOI comes back as KVM_EXIT_IOAPIC_EOI; the PIC's INTR goes to the boot CPU's
+ * LINT0 as ExtINT, by KVM_INTERRUPT, as the virtual wire of the MP specification does.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/internal.h"
+
+#define IOAPIC_BASE 0xfec00000ull
+
+/* The message as an MSI (SDM vol. 3A, "Message Signalled Interrupts"; api.rst, KVM_SIGNAL_MSI). */
+static void encode_msi(const struct ioapic_msg *msg, uint32_t *lo, uint32_t *hi, uint32_t *data)
+{
+	*lo = 0xfee00000u | (msg->dest & 0xff) << 12 | (uint32_t)msg->logical << 2;
+	/* Bits 31:8 of a 32-bit destination; KVM reads them with KVM_X2APIC_API_USE_32BIT_IDS. */
+	*hi = msg->dest & 0xffffff00u;
+	/* Bit 14: asserted. */
+	*data = msg->vector | (uint32_t)msg->delivery << 8 | 1u << 14 | (uint32_t)msg->level << 15;
+}
+
+static bool same_route(const struct ioapic_msg *a, const struct ioapic_msg *b)
+{
+	return a->dest == b->dest && a->vector == b->vector && a->delivery == b->delivery &&
+	       a->logical == b->logical && a->level == b->level;
+}
+
+static void set_routes(struct machine *m)
+{
+	struct irqchip *c = &m->irqchip;
+	struct kvm_irq_routing *t = calloc(1, sizeof(*t) + IOAPIC_PINS * sizeof(t->entries[0]));
+
+	if (!t)
+		return;
+	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
+		struct kvm_irq_routing_entry *e = &t->entries[t->nr];
+
+		if (!(c->routed & 1u << pin))
+			continue;
+		e->gsi = pin;
+		e->type = KVM_IRQ_ROUTING_MSI;
+		encode_msi(&c->routes[pin], &e->u.msi.address_lo, &e->u.msi.address_hi,
+			   &e->u.msi.data);
+		t->nr++;
+	}
+	kvm_vm_set_routes(m->vm, t);
+	free(t);
+}
+
+/*
+ * KVM learns from its routing table for which vectors it must hand an EOI to us
+ * (kvm_scan_ioapic_routes). Only level-triggered entries matter for that; a masked one keeps its
+ * last route, because an interrupt that is still in service will be EOIed with that vector.
+ */
+static void mirror(struct machine *m, uint32_t changed)
+{
+	struct irqchip *c = &m->irqchip;
+	bool dirty = false;
+
+	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
+		struct ioapic_msg msg;
+
+		if (!(changed & 1u << pin) || !ioapic_route(&c->ioapic, pin, &msg))
+			continue;
+		if (!msg.level) {
+			dirty |= (c->routed & 1u << pin) != 0;
+			c->routed &= ~(1u << pin);
+		} else if (!(c->routed & 1u << pin) || !same_route(&msg, &c->routes[pin])) {
+			c->routes[pin] = msg;
+			c->routed |= 1u << pin;
+			dirty = true;
+		}
+	}
+	if (dirty)
+		set_routes(m);
+}
+
+/* Under the machine's lock: what the IOAPIC wants is queued, machine_unlock() delivers it. */
+static void take_effects(struct machine *m, const struct ioapic_effects *eff)
+{
+	if (eff->changed)
+		mirror(m, eff->changed);
+	for (unsigned i = 0; i < eff->count; i++) {
+		/* A full queue is delivered from here: KVM takes no lock of ours. */
+		if (m->queued == QUEUED_MSGS)
+			m->irqchip.ops->deliver(m, &eff->msg[i]);
+		else
+			m->queue[m->queued++] = eff->msg[i];
+	}
+}
+
+static void update_pic(struct machine *m)
+{
+	int intr = pic_intr(&m->irqchip.pic);
+
+	if (atomic_exchange(&m->irqchip.pic_intr, intr) != intr && intr)
+		vcpu_kick(&m->vcpus[0]);
+}
+
+static void set_line(struct machine *m, unsigned gsi, bool level)
+{
+	struct ioapic_effects eff = {.count = 0};
+
+	trace(m, -1, "line gsi %u = %d", gsi, level);
+	ioapic_set_line(&m->irqchip.ioapic, gsi_to_pin(gsi), level, &eff);
+	take_effects(m, &eff);
+	if (gsi < 16) {
+		pic_set_line(&m->irqchip.pic, gsi, level);
+		update_pic(m);
+	}
+}
+
+static void deliver(struct machine *m, const struct ioapic_msg *msg)
+{
+	struct kvm_msi msi = {.flags = 0};
+	int r;
+
+	encode_msi(msg, &msi.address_lo, &msi.address_hi, &msi.data);
+	/* KVM has no ExtINT by message: the PIC reaches a CPU through LINT0 alone. */
+	r = msg->delivery == APIC_EXTINT ? 0 : kvm_vm_signal_msi(m->vm, &msi);
+	trace(m, -1, "msi pin %u dest %u %s vector 0x%02x mode %u %s: %d accepted", msg->pin,
+	      msg->dest, msg->logical ? "logical" : "physical", msg->vector, msg->delivery,
+	      msg->level ? "level" : "edge", r);
+}
+
+static void eoi(struct machine *m, uint8_t vector)
+{
+	struct ioapic_effects eff = {.count = 0};
+
+	machine_lock(m);
+	ioapic_eoi(&m->irqchip.ioapic, vector, &eff);
+	take_effects(m, &eff);
+	machine_unlock(m);
+}
+
+/* One INTA cycle, when KVM says that the CPU would take it now. */
+static int inject(struct vcpu *v)
+{
+	struct machine *m = v->m;
+	int r;
+
+	if (v->extint < 0) {
+		machine_lock(m);
+		if (pic_intr(&m->irqchip.pic))
+			v->extint = pic_ack(&m->irqchip.pic);
+		update_pic(m);
+		machine_unlock(m);
+	}
+	if (v->extint < 0)
+		return 0;
+	r = kvm_vcpu_interrupt(v->fd, (uint8_t)v->extint);
+	if (r == -EEXIST)
+		return 0; /* KVM still holds an earlier one: this vector stays ours */
+	if (r == 0) {
+		trace(m, (int)v->index, "extint vector 0x%02x", (unsigned)v->extint);
+		v->extint = -1;
+	}
+	return r;
+}
+
+static int before_run(struct vcpu *v)
+{
+	struct irqchip *c = &v->m->irqchip;
+	int r = 0;
+
+	if (v->index != 0)
+		return 0;
+	if ((v->extint >= 0 || atomic_load(&c->pic_intr)) && v->run->ready_for_interrupt_injection)
+		r = inject(v);
+	v->run->request_interrupt_window = v->extint >= 0 || atomic_load(&c->pic_intr);
+	return r;
+}
+
+static int reset(struct machine *m, enum reset_kind kind)
+{
+	(void)kind;
+	m->vcpus[0].extint = -1; /* it was on its way to a CPU that is gone */
+	return 0;
+}
+
+/* --- the controllers as devices on the bus */
+
+static uint64_t pic_dev_read(struct device *dev, uint64_t addr, unsigned size)
+{
+	struct machine *m = container_of(dev, struct machine, irqchip.pic_dev);
+	uint8_t value = pic_read(&m->irqchip.pic, (uint16_t)addr);
+
+	(void)size;
+	update_pic(m);
+	return value;
+}
+
+static void pic_dev_write(struct device *dev, uint64_t addr, unsigned size, uint64_t value)
+{
+	struct machine *m = container_of(dev, struct machine, irqchip.pic_dev);
+
+	(void)size;
+	pic_write(&m->irqchip.pic, (uint16_t)addr, (uint8_t)value);
+	update_pic(m);
+}
+
+static void pic_dev_reset(struct device *dev, enum reset_kind kind)
+{
+	struct machine *m = container_of(dev, struct machine, irqchip.pic_dev);
+
+	if (kind == RESET_SOFT || kind == RESET_INIT)
+		return; /* CPUs only */
+	pic_reset(&m->irqchip.pic);
+	atomic_store(&m->irqchip.pic_intr, 0);
+}
+
+/* Registers are 32 bits wide on 16-byte boundaries; other accesses are the data sheet's undefined. */
+static uint64_t ioapic_dev_read(struct device *dev, uint64_t addr, unsigned size)
+{
+	struct machine *m = container_of(dev, struct machine, irqchip.ioapic_dev);
+	uint64_t offset = addr - IOAPIC_BASE;
+	uint32_t value = ioapic_read(&m->irqchip.ioapic, offset & ~3ull);
+
+	(void)size;
+	return value >> ((offset & 3) * 8);
+}
+
+static void ioapic_dev_write(struct device *dev, uint64_t addr, unsigned size, uint64_t value)
+{
+	struct machine *m = container_of(dev, struct machine, irqchip.ioapic_dev);
+	struct ioapic_effects eff = {.count = 0};
+
+	(void)size;
+	if (addr & 3)
+		return;
+	ioapic_write(&m->irqchip.ioapic, addr - IOAPIC_BASE, (uint32_t)value, &eff);
+	take_effects(m, &eff);
+}
+
+static void ioapic_dev_reset(struct device *dev, enum reset_kind kind)
+{
+	struct machine *m = container_of(dev, struct machine, irqchip.ioapic_dev);
+
+	if (kind == RESET_SOFT || kind == RESET_INIT)
+		return;
+	ioapic_reset(&m->irqchip.ioapic);
+	if (m->irqchip.routed) {
+		m->irqchip.routed = 0;
+		set_routes(m);
+	}
+}
+
+static const struct device_ops pic_dev_ops = {pic_dev_reset, pic_dev_read, pic_dev_write};
+static const struct device_ops ioapic_dev_ops = {ioapic_dev_reset, ioapic_dev_read,
+						 ioapic_dev_write};
+
+static int create(struct machine *m, struct error *err)
+{
+	struct irqchip *c = &m->irqchip;
+	int r = kvm_vm_enable_cap(m->vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS);
+
+	if (r < 0)
+		return error_set(err, EXIT_SKIP, "irqchip mode 'split': KVM_CAP_SPLIT_IRQCHIP: %s",
+				 strerror(-r));
+	c->pic_dev = (struct device){
+		.name = "pic",
+		.ops = &pic_dev_ops,
+		.ranges = {{BUS_PIO, 0x20, 2, 1}, {BUS_PIO, 0xa0, 2, 1}, {BUS_PIO, 0x4d0, 2, 1}},
+	};
+	c->ioapic_dev = (struct device){
+		.name = "ioapic",
+		.ops = &ioapic_dev_ops,
+		.ranges = {{BUS_MMIO, IOAPIC_BASE, IOAPIC_LEN, 4}},
+	};
+	if (bus_add(&m->bus, &c->pic_dev, err) < 0)
+		return -1;
+	return bus_add(&m->bus, &c->ioapic_dev, err);
+}
+
+const struct irqchip_ops irqchip_split = {
+	.name = "split",
+	.create = create,
+	.set_line = set_line,
+	.deliver = deliver,
+	.eoi = eoi,
+	.before_run = before_run,
+	.reset = reset,
+	.userspace_pit = true,
+};

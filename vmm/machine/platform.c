@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#include "machine/platform.h"
+
+#include <string.h>
+
+#include "machine/internal.h"
+#include "util/clock.h"
+
+#define DRAIN_MS 2000
+
+static void set_line(void *ctx, unsigned gsi, bool level)
+{
+	struct machine *m = ctx;
+
+	m->irqchip.ops->set_line(m, gsi, level);
+}
+
+static void guest_exit(void *ctx, unsigned code)
+{
+	machine_end(ctx, OUTCOME_GUEST_EXIT, 0, code, "exit code %u", code);
+}
+
+static uint64_t now(void *ctx)
+{
+	(void)ctx;
+	return clock_now_ns();
+}
+
+static uint64_t wall(void *ctx)
+{
+	struct timespec ts;
+
+	(void)ctx;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static void arm(void *timer, uint64_t deadline_ns)
+{
+	timer_arm(timer, deadline_ns);
+}
+
+static void rtc_fire(void *ctx)
+{
+	rtc_timer(ctx);
+}
+
+static void pit_fire(void *ctx)
+{
+	pit_dev_timer(ctx);
+}
+
+/* --- the serial line and the console are each other's far end */
+
+static bool serial_put(void *ctx, uint8_t byte)
+{
+	struct machine *m = ctx;
+
+	return console_putc(m->platform.console, byte);
+}
+
+static bool serial_full(void *ctx)
+{
+	struct machine *m = ctx;
+
+	return console_full(m->platform.console);
+}
+
+static void serial_rx_room(void *ctx)
+{
+	struct machine *m = ctx;
+
+	console_kick(m->platform.console);
+}
+
+static size_t console_room(void *ctx)
+{
+	struct machine *m = ctx;
+
+	return serial_room(&m->platform.serial);
+}
+
+static void console_input(void *ctx, uint8_t byte)
+{
+	struct machine *m = ctx;
+
+	serial_receive(&m->platform.serial, byte);
+}
+
+static void console_drained(void *ctx)
+{
+	struct machine *m = ctx;
+
+	serial_tx_ready(&m->platform.serial);
+}
+
+static void console_quit(void *ctx)
+{
+	machine_end(ctx, OUTCOME_QUIT, 0, 0, "quit from the console");
+}
+
+static void console_failed(void *ctx, int error)
+{
+	machine_end(ctx, OUTCOME_CONSOLE, 0, (unsigned)error, "console output: %s",
+		    strerror(error));
+}
+
+static int create_console(struct machine *m, struct error *err)
+{
+	const struct console_events events = {
+		.room = console_room,
+		.input = console_input,
+		.drained = console_drained,
+		.quit = console_quit,
+		.failed = console_failed,
+		.ctx = m,
+	};
+	const struct board *b = m->cfg.board;
+	const struct serial_host host = {serial_put, serial_full, serial_rx_room, m};
+	const struct irq_line line = {set_line, m, b->serial_irq};
+
+	if (!b->serial_port)
+		return 0;
+	m->platform.console =
+		console_open(m->loop, m->cfg.console, m->cfg.console_path, &events, err);
+	if (!m->platform.console)
+		return -1;
+	serial_init(&m->platform.serial, b->serial_port, &line, &host);
+	return bus_add(&m->bus, &m->platform.serial.dev, err);
+}
+
+static int create_rtc(struct machine *m, struct error *err)
+{
+	struct platform *p = &m->platform;
+	const struct irq_line line = {set_line, m, m->cfg.board->rtc_irq};
+	const struct rtc_host host = {now, wall, arm, &p->rtc_timer};
+
+	if (!m->cfg.board->rtc_port)
+		return 0;
+	if (timer_open(&p->rtc_timer, m->loop, rtc_fire, &p->rtc, err) < 0)
+		return -1;
+	rtc_init(&p->rtc, m->cfg.board->rtc_port, &line, &host, m->ram.low,
+		 m->ram.size - m->ram.low);
+	return bus_add(&m->bus, &p->rtc.dev, err);
+}
+
+static int create_pit(struct machine *m, struct error *err)
+{
+	struct platform *p = &m->platform;
+	const struct irq_line line = {set_line, m, 0};
+	const struct pit_host host = {now, arm, &p->pit_timer};
+
+	if (!m->irqchip.ops->userspace_pit)
+		return 0;
+	if (timer_open(&p->pit_timer, m->loop, pit_fire, &p->pit, err) < 0)
+		return -1;
+	pit_dev_init(&p->pit, &line, &host);
+	return bus_add(&m->bus, &p->pit.dev, err);
+}
+
+int platform_create(struct machine *m, struct error *err)
+{
+	struct platform *p = &m->platform;
+	const struct board *b = m->cfg.board;
+	const struct machine_requests req = {machine_ask_reset, guest_exit, m};
+	const struct irq_line kbc_line = {set_line, m, 1};
+	const struct irq_line test_line = {set_line, m, 0};
+
+	ports_init(&p->ports, b->post_port, &req);
+	if (bus_add(&m->bus, &p->ports.dev, err) < 0 || create_console(m, err) < 0 ||
+	    create_rtc(m, err) < 0 || create_pit(m, err) < 0)
+		return -1;
+	if (b->kbc_port) {
+		i8042_init(&p->i8042, b->kbc_port, &kbc_line, &req);
+		if (bus_add(&m->bus, &p->i8042.dev, err) < 0)
+			return -1;
+	}
+	if (b->debug_exit_port) {
+		debug_exit_init(&p->debug_exit, b->debug_exit_port, &req);
+		if (bus_add(&m->bus, &p->debug_exit.dev, err) < 0)
+			return -1;
+	}
+	if (b->test_port) {
+		test_lines_init(&p->test_lines, b->test_port, &test_line);
+		if (bus_add(&m->bus, &p->test_lines.dev, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void platform_close_console(struct machine *m)
+{
+	struct platform *p = &m->platform;
+
+	if (!p->console)
+		return;
+	p->lost = console_lost(p->console);
+	console_close(p->console, DRAIN_MS);
+	p->console = NULL;
+}
+
+void platform_destroy(struct machine *m)
+{
+	struct platform *p = &m->platform;
+
+	platform_close_console(m);
+	if (p->rtc_timer.loop)
+		timer_close(&p->rtc_timer);
+	if (p->pit_timer.loop)
+		timer_close(&p->pit_timer);
+}

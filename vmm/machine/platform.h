@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_MACHINE_PLATFORM_H
+#define SIPI_MACHINE_PLATFORM_H
+
+#include "devices/debug_exit.h"
+#include "devices/i8042.h"
+#include "devices/pit_dev.h"
+#include "devices/ports.h"
+#include "devices/rtc.h"
+#include "devices/serial.h"
+#include "devices/test_lines.h"
+#include "io/console.h"
+#include "io/timer.h"
+
+struct machine;
+
+/* The devices of the board, wired to the loop, the console and the interrupt controllers. */
+struct platform {
+	struct console *console;
+	uint64_t lost; /* console bytes, known once the console is closed */
+	struct serial serial;
+	struct rtc rtc;
+	struct i8042 i8042;
+	struct ports ports;
+	struct debug_exit debug_exit;
+	struct test_lines test_lines;
+	struct pit_dev pit;
+	struct timer rtc_timer, pit_timer;
+};
+
+int platform_create(struct machine *m, struct error *err);
+/* Writes out what console output is left and gives the terminal back. */
+void platform_close_console(struct machine *m);
+void platform_destroy(struct machine *m);
+
+#endif

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+/*
+ * RESET of every vCPU and device (SDM vol. 3A, table "IA-32 and Intel 64 Processor States Following
+ * Power-up, Reset, or INIT"). One ordered list; each row says why it stands where it stands.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "machine/internal.h"
+
+#define APIC_BASE_DEFAULT 0xfee00000ull
+#define APIC_BASE_BSP	  (1ull << 8)
+#define APIC_BASE_ENABLE  (1ull << 11)
+
+static int reset_mp_state(struct vcpu *v)
+{
+	uint32_t state;
+	/* Reading the state makes KVM digest INITs and SIPIs that are still on their way. */
+	int r = kvm_vcpu_get_mp_state(v->fd, &state);
+
+	if (r < 0)
+		return r;
+	state = v->index == 0 ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED;
+	return kvm_vcpu_set_mp_state(v->fd, state);
+}
+
+/* EDX holds the CPU's signature after RESET. */
+static uint32_t signature(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->cpuid->nent; i++)
+		if (m->cpuid->entries[i].function == 1)
+			return m->cpuid->entries[i].eax;
+	return 0;
+}
+
+static int reset_regs(struct vcpu *v)
+{
+	struct kvm_regs regs = {.rip = 0xfff0, .rflags = 2, .rdx = signature(v->m)};
+
+	return kvm_vcpu_set_regs(v->fd, &regs);
+}
+
+static struct kvm_segment segment(uint16_t selector, uint64_t base, uint8_t type, bool code_or_data)
+{
+	return (struct kvm_segment){
+		.selector = selector,
+		.base = base,
+		.limit = 0xffff,
+		.type = type,
+		.present = 1,
+		.s = code_or_data,
+	};
+}
+
+static int reset_sregs(struct vcpu *v)
+{
+	struct kvm_sregs s = {
+		.cs = segment(0xf000, 0xffff0000, 0xb, true),
+		.ds = segment(0, 0, 3, true),
+		.es = segment(0, 0, 3, true),
+		.fs = segment(0, 0, 3, true),
+		.gs = segment(0, 0, 3, true),
+		.ss = segment(0, 0, 3, true),
+		.tr = segment(0, 0, 0xb, false),
+		.ldt = segment(0, 0, 2, false),
+		.gdt.limit = 0xffff,
+		.idt.limit = 0xffff,
+		.cr0 = 0x60000010,
+		/* From x2APIC straight to xAPIC: no guest may do that, RESET does. */
+		.apic_base = APIC_BASE_DEFAULT | APIC_BASE_ENABLE,
+	};
+
+	if (v->index == 0)
+		s.apic_base |= APIC_BASE_BSP;
+	return kvm_vcpu_set_sregs(v->fd, &s);
+}
+
+static int reset_fpu(struct vcpu *v)
+{
+	struct kvm_fpu fpu = {.fcw = 0x40, .mxcsr = 0x1f80};
+
+	return kvm_vcpu_set_fpu(v->fd, &fpu);
+}
+
+static int reset_xcrs(struct vcpu *v)
+{
+	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = 1}}};
+
+	if (!kvm_check(v->m->kvm, KVM_CAP_XCRS))
+		return 0;
+	return kvm_vcpu_set_xcrs(v->fd, &xcrs);
+}
+
+static int reset_debugregs(struct vcpu *v)
+{
+	struct kvm_debugregs d = {.dr6 = 0xffff0ff0, .dr7 = 0x400};
+
+	return kvm_vcpu_set_debugregs(v->fd, &d);
+}
+
+static int reset_msrs(struct vcpu *v)
+{
+	static const struct {
+		uint32_t index;
+		uint64_t value;
+	} msrs[] = {
+		{0x010, 0},		      /* IA32_TIME_STAMP_COUNTER */
+		{0x174, 0},		      /* IA32_SYSENTER_CS */
+		{0x175, 0},		      /* IA32_SYSENTER_ESP */
+		{0x176, 0},		      /* IA32_SYSENTER_EIP */
+		{0x277, 0x0007040600070406}, /* IA32_PAT */
+		{0x2ff, 0},		      /* IA32_MTRR_DEF_TYPE */
+		{0xc0000081, 0},	      /* IA32_STAR */
+		{0xc0000082, 0},	      /* IA32_LSTAR */
+		{0xc0000083, 0},	      /* CSTAR */
+		{0xc0000084, 0},	      /* IA32_FMASK */
+		{0xc0000102, 0},	      /* IA32_KERNEL_GS_BASE */
+		{0xc0000103, 0},	      /* IA32_TSC_AUX */
+		{0x4b564d00, 0},	      /* MSR_KVM_WALL_CLOCK_NEW */
+		{0x4b564d01, 0},	      /* MSR_KVM_SYSTEM_TIME_NEW */
+		{0x4b564d02, 0},	      /* MSR_KVM_ASYNC_PF_EN */
+		{0x4b564d03, 0},	      /* MSR_KVM_STEAL_TIME */
+		{0x4b564d04, 0},	      /* MSR_KVM_PV_EOI_EN */
+	};
+
+	for (unsigned i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
+		int r = kvm_vcpu_set_msr(v->fd, msrs[i].index, msrs[i].value);
+
+		if (r < 0 && r != -ENOENT) /* not every CPU has every one of them */
+			return r;
+	}
+	return 0;
+}
+
+static void put32(struct kvm_lapic_state *s, unsigned offset, uint32_t value)
+{
+	memcpy(s->regs + offset, &value, sizeof(value));
+}
+
+/* SDM vol. 3A, "Local APIC State After Power-Up or Reset". The version register is KVM's. */
+static int reset_lapic(struct vcpu *v)
+{
+	struct kvm_lapic_state s;
+	uint32_t version;
+	int r = kvm_vcpu_get_lapic(v->fd, &s);
+
+	if (r < 0)
+		return r;
+	memcpy(&version, s.regs + 0x30, sizeof(version));
+	memset(&s, 0, sizeof(s));
+	put32(&s, 0x20, v->apic_id << 24);
+	put32(&s, 0x30, version);
+	put32(&s, 0xe0, 0xffffffff); /* DFR */
+	put32(&s, 0xf0, 0xff);	     /* SVR: software-disabled */
+	for (unsigned lvt = 0x320; lvt <= 0x370; lvt += 0x10)
+		put32(&s, lvt, 0x10000);
+	put32(&s, 0x2f0, 0x10000); /* LVT CMCI */
+	return kvm_vcpu_set_lapic(v->fd, &s);
+}
+
+static int reset_events(struct vcpu *v)
+{
+	/* Everything that can be pending is named valid, and is not. */
+	struct kvm_vcpu_events e = {
+		.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW,
+	};
+
+	return kvm_vcpu_set_events(v->fd, &e);
+}
+
+static const struct {
+	const char *what;
+	int (*apply)(struct vcpu *v);
+} vcpu_rows[] = {
+	/* First: it makes KVM act on pending INITs, which write most of what follows. */
+	{"MP state", reset_mp_state},
+	{"registers", reset_regs},
+	/* Before the LAPIC: the APIC base decides how KVM reads the LAPIC page, and CR8 writes TPR. */
+	{"special registers", reset_sregs},
+	{"FPU", reset_fpu},
+	{"XCR0", reset_xcrs},
+	{"debug registers", reset_debugregs},
+	{"MSRs", reset_msrs},
+	/* After the TSC, which a timer of the old life would be compared to. */
+	{"LAPIC", reset_lapic},
+	/* Last: the steps above can leave events pending. */
+	{"events", reset_events},
+};
+
+int machine_reset_state(struct machine *m, enum reset_kind kind)
+{
+	for (unsigned i = 0; i < m->nvcpus; i++) {
+		for (unsigned row = 0; row < sizeof(vcpu_rows) / sizeof(vcpu_rows[0]); row++) {
+			int r = m->vcpus[i].fd < 0 ? 0 : vcpu_rows[row].apply(&m->vcpus[i]);
+
+			if (r < 0) {
+				trace(m, (int)i, "reset: %s: %s", vcpu_rows[row].what,
+				      strerror(-r));
+				return r;
+			}
+		}
+	}
+	bus_reset(&m->bus, kind);
+	return m->irqchip.ops->reset ? m->irqchip.ops->reset(m, kind) : 0;
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+/* A thread a vCPU: create, run, kick, stop, resume, end. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "machine/internal.h"
+
+#define KICK_SIGNAL SIGUSR1
+#define THREAD_STACK (256 * 1024)
+
+static int vcpu_create(struct machine *m, unsigned index, struct error *err)
+{
+	struct vcpu *v = &m->vcpus[index];
+	int r;
+
+	v->m = m;
+	v->index = index;
+	v->apic_id = m->cfg.board->cpus[index].apic_id;
+	v->extint = -1;
+	v->fd = kvm_vcpu_create(m->vm, v->apic_id);
+	if (v->fd < 0)
+		return error_set(err, EXIT_SETUP, "vCPU %u with APIC ID %u: KVM_CREATE_VCPU: %s",
+				 index, v->apic_id, strerror(-v->fd));
+	v->run = kvm_vcpu_map(v->fd, m->run_size);
+	if (!v->run)
+		return error_set(err, EXIT_SETUP, "vCPU %u: cannot map its run area: %s", index,
+				 strerror(errno));
+	r = cpuid_apply(v);
+	if (r < 0)
+		return error_set(err, EXIT_SETUP, "vCPU %u: KVM_SET_CPUID2: %s", index,
+				 strerror(-r));
+	return 0;
+}
+
+/* The board's limits are KVM's, too: say so before KVM says EINVAL. */
+static int check_limits(struct machine *m, struct error *err)
+{
+	const struct board *b = m->cfg.board;
+	unsigned max = (unsigned)kvm_check(m->kvm, KVM_CAP_MAX_VCPUS);
+	uint32_t max_id = (uint32_t)kvm_check(m->kvm, KVM_CAP_MAX_VCPU_ID);
+
+	if (!max)
+		max = 4; /* api.rst, KVM_CREATE_VCPU: assume 4 where the capability is missing */
+	if (!max_id)
+		max_id = max;
+	if (m->nvcpus > max)
+		return error_set(err, EXIT_SETUP, "%u CPUs: this host's KVM allows %u", m->nvcpus,
+				 max);
+	for (unsigned i = 0; i < m->nvcpus; i++)
+		if (b->cpus[i].apic_id >= max_id)
+			return error_set(err, EXIT_SETUP,
+					 "APIC ID %u: this host's KVM allows IDs below %u",
+					 b->cpus[i].apic_id, max_id);
+	return 0;
+}
+
+int vcpus_create(struct machine *m, struct error *err)
+{
+	const struct board *b = m->cfg.board;
+	int r;
+
+	/* CPUs that are disabled have no vCPU; the tree lists them behind the enabled ones or not. */
+	m->vcpus = calloc(b->ncpus, sizeof(*m->vcpus));
+	if (!m->vcpus)
+		return error_set(err, EXIT_SETUP, "out of memory");
+	for (unsigned i = 0; i < b->ncpus; i++)
+		m->vcpus[i].fd = -1;
+	m->nvcpus = b->ncpus;
+	if (check_limits(m, err) < 0 || cpuid_create(m, err) < 0)
+		return -1;
+	r = kvm_vm_set_boot_cpu(m->vm, b->cpus[0].apic_id);
+	if (r < 0)
+		return error_set(err, EXIT_SETUP, "KVM_SET_BOOT_CPU_ID: %s", strerror(-r));
+	m->run_size = kvm_run_size(m->kvm);
+	for (unsigned i = 0; i < m->nvcpus; i++)
+		if (b->cpus[i].enabled && vcpu_create(m, i, err) < 0)
+			return -1;
+	return 0;
+}
+
+/*
+ * Completes the access that the last exit was about: KVM does the second half of it (advance RIP,
+ * store what was read) at the next KVM_RUN, which must not happen after a reset has set RIP.
+ * With immediate_exit KVM does that and returns. An access of many parts exits again for each.
+ */
+static void vcpu_settle(struct vcpu *v)
+{
+	for (unsigned parts = 0; parts < 4096; parts++) {
+		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		if (kvm_vcpu_run(v->fd) != 0 || !vcpu_handle_exit(v))
+			return;
+	}
+}
+
+/*
+ * Where requests are seen. immediate_exit is cleared before they are read and set after they are
+ * made (vcpu_kick), so a request is either read here or makes the coming KVM_RUN return at once.
+ */
+static bool vcpu_checkpoint(struct vcpu *v)
+{
+	struct machine *m = v->m;
+
+	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (atomic_load(&m->stop) == STOP_NONE)
+		return true;
+	if (atomic_load(&m->stop) == STOP_PARK)
+		vcpu_settle(v);
+	pthread_mutex_lock(&m->park);
+	v->state = VCPU_PARKED;
+	m->running--;
+	pthread_cond_broadcast(&m->parked);
+	while (atomic_load(&m->stop) == STOP_PARK)
+		pthread_cond_wait(&m->parked, &m->park);
+	if (atomic_load(&m->stop) == STOP_NONE) {
+		v->state = VCPU_RUNNING;
+		m->running++;
+	}
+	pthread_mutex_unlock(&m->park);
+	return atomic_load(&m->stop) == STOP_NONE;
+}
+
+static bool vcpu_run_once(struct vcpu *v)
+{
+	struct machine *m = v->m;
+	int r = m->irqchip.ops->before_run ? m->irqchip.ops->before_run(v) : 0;
+
+	if (r < 0) {
+		machine_end(m, OUTCOME_KVM, v->index, 0, "KVM_INTERRUPT: %s", strerror(-r));
+		return false;
+	}
+	r = kvm_vcpu_run(v->fd);
+	/* EAGAIN: a CPU that waited for INIT-SIPI got it. EINTR: a kick. */
+	if (r == -EINTR || r == -EAGAIN)
+		return true;
+	if (r < 0) {
+		machine_end(m, OUTCOME_KVM, v->index, 0, "KVM_RUN: %s", strerror(-r));
+		return false;
+	}
+	v->exits++;
+	return vcpu_handle_exit(v);
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu *v = arg;
+	struct machine *m = v->m;
+
+	/* vcpus_start() holds this lock until every thread is known: anyone may kick anyone. */
+	pthread_mutex_lock(&m->park);
+	pthread_mutex_unlock(&m->park);
+	while (vcpu_checkpoint(v))
+		if (!vcpu_run_once(v))
+			break;
+	pthread_mutex_lock(&m->park);
+	if (v->state == VCPU_RUNNING)
+		m->running--;
+	v->state = VCPU_DONE;
+	pthread_cond_broadcast(&m->parked);
+	pthread_mutex_unlock(&m->park);
+	return NULL;
+}
+
+static void on_kick(int sig)
+{
+	(void)sig; /* KVM_RUN returning EINTR is all that is wanted */
+}
+
+static int vcpu_start(struct vcpu *v, const pthread_attr_t *attr)
+{
+	int r = pthread_create(&v->thread, attr, vcpu_thread, v);
+
+	if (r)
+		return r;
+	v->started = true;
+	v->state = VCPU_RUNNING;
+	v->m->running++;
+	return 0;
+}
+
+int vcpus_start(struct machine *m, struct error *err)
+{
+	struct sigaction sa = {.sa_handler = on_kick};
+	pthread_attr_t attr;
+	int r = 0;
+
+	sigaction(KICK_SIGNAL, &sa, NULL);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	pthread_mutex_lock(&m->park);
+	for (unsigned i = 0; i < m->nvcpus && r == 0; i++)
+		if (m->vcpus[i].fd >= 0)
+			r = vcpu_start(&m->vcpus[i], &attr);
+	pthread_mutex_unlock(&m->park);
+	pthread_attr_destroy(&attr);
+	return r ? error_set(err, EXIT_SETUP, "cannot start a vCPU thread: %s", strerror(r)) : 0;
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	if (!v->started || pthread_equal(v->thread, pthread_self()))
+		return;
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(v->thread, KICK_SIGNAL);
+}
+
+static void kick_all(struct machine *m)
+{
+	for (unsigned i = 0; i < m->nvcpus; i++)
+		vcpu_kick(&m->vcpus[i]);
+}
+
+void vcpus_stop(struct machine *m)
+{
+	atomic_store(&m->stop, STOP_PARK);
+	kick_all(m);
+	pthread_mutex_lock(&m->park);
+	while (m->running)
+		pthread_cond_wait(&m->parked, &m->park);
+	pthread_mutex_unlock(&m->park);
+}
+
+void vcpus_resume(struct machine *m)
+{
+	pthread_mutex_lock(&m->park);
+	atomic_store(&m->stop, STOP_NONE);
+	pthread_cond_broadcast(&m->parked);
+	pthread_mutex_unlock(&m->park);
+}
+
+void vcpus_quit(struct machine *m)
+{
+	pthread_mutex_lock(&m->park);
+	atomic_store(&m->stop, STOP_QUIT);
+	pthread_cond_broadcast(&m->parked);
+	pthread_mutex_unlock(&m->park);
+	kick_all(m);
+	for (unsigned i = 0; i < m->nvcpus; i++) {
+		if (!m->vcpus[i].started)
+			continue;
+		pthread_join(m->vcpus[i].thread, NULL);
+		m->vcpus[i].started = false;
+	}
+}
+
+void vcpus_destroy(struct machine *m)
+{
+	for (unsigned i = 0; m->vcpus && i < m->nvcpus; i++) {
+		if (m->vcpus[i].run)
+			munmap(m->vcpus[i].run, m->run_size);
+		if (m->vcpus[i].fd >= 0)
+			close(m->vcpus[i].fd);
+	}
+	free(m->vcpus);
+	free(m->cpuid);
+}
