@@ -6,9 +6,9 @@
 #include "lib/string.h"
 #include "lib/x86.h"
 
-#define DEPTH_MAX   8
-#define CPUS_MAX    4096
-#define LOW_RAM_END 0xc0000000ull
+#define DEPTH_MAX  8
+#define CPUS_MAX   4096
+#define IMAGE_BASE 0x100000 /* link.ld */
 
 struct board board;
 
@@ -82,8 +82,8 @@ static void take_memory(const struct node *n, const struct node *parent)
 		uint64_t base = wide(&n->reg, i, ac), size = wide(&n->reg, i + ac, sc);
 
 		board.mem += size;
-		if (base == 0)
-			board.mem_low = size < LOW_RAM_END ? size : LOW_RAM_END;
+		if (base <= IMAGE_BASE && size > IMAGE_BASE - base)
+			board.mem_low = base + size;
 	}
 }
 
@@ -215,7 +215,7 @@ void board_init(const void *blob)
 	tree_end = tree_start + fdt.size;
 	walk(&fdt); /* counts the CPUs */
 	if (!board.ncpus || !board.mem_low)
-		panic("device tree: no CPUs or no memory at 0");
+		panic("device tree: no CPUs or no memory at 1 MiB");
 	heap_next = (uint64_t)_end;
 	heap_end = board.mem_low;
 	list = alloc(board.ncpus * sizeof(*list), 8);

@@ -16,7 +16,7 @@ struct board {
 	struct board_cpu *cpus; /* in the tree's order */
 	unsigned ncpus;
 	uint64_t mem;	  /* bytes of RAM */
-	uint64_t mem_low; /* end of the RAM that begins at 0 */
+	uint64_t mem_low; /* end of the RAM that the image lies in */
 	char *bootargs;	  /* never NULL */
 	uint64_t lapic_base;
 	uint64_t ioapic_base;

@@ -13,7 +13,7 @@
  * options are turned into a tree, the machine is built from a tree, and the guest gets that tree.
  */
 #define BOARD_CPUS_MAX	  4096
-#define BOARD_MEM_MIN	  (1ull << 20)
+#define BOARD_MEM_MIN	  (2ull << 20)
 #define BOARD_MEM_MAX	  (1ull << 40)
 #define BOARD_APIC_ID_MAX 0xfffffffeu
 

@@ -106,9 +106,9 @@ static int read_ranges(const struct tree_reader *r, int node, uint64_t range[3][
  */
 static int read_memory(const struct tree_reader *r, int node, struct board *b)
 {
-	uint64_t range[3][2], expected[3][2];
+	uint64_t range[3][2] = {{0}}, expected[3][2];
 	const char *type;
-	unsigned n;
+	unsigned n = 1;
 	int rc = tree_string(r, node, "device_type", &type);
 
 	if (rc < 0)

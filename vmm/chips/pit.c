@@ -118,6 +118,18 @@ static void run_once(struct pit_channel *c, uint64_t clks)
 }
 
 /*
+ * Passes over whole periods, each with one rising edge, and returns the pulses left over. A period
+ * of 1 has no edge in it, and its pulses are all alike.
+ */
+static uint32_t skip_periods(struct pit_channel *c, uint64_t clks)
+{
+	if (c->period <= 1)
+		return 0;
+	c->rises += clks / c->period;
+	return (uint32_t)(clks % c->period);
+}
+
+/*
  * Mode 2: period N, OUT low while the count is 1. A count of 1 is outside of what the data sheet
  * allows (table "Minimum and maximum initial counts"); OUT stays high here, as there is no pulse
  * left for it to be high between two lows.
@@ -130,9 +142,7 @@ static void run_rate(struct pit_channel *c, uint64_t clks)
 			set_out(c, false); /* the count was 1 on the way */
 		set_out(c, true);
 		load(c);
-		if (c->period > 1)
-			c->rises += clks / c->period;
-		clks %= c->period;
+		clks = skip_periods(c, clks);
 	}
 	c->value -= (uint32_t)clks;
 	set_out(c, c->value != 1 || c->period == 1);
@@ -157,9 +167,7 @@ static void run_square(struct pit_channel *c, uint64_t clks)
 	if (clks >= half_left(c)) {
 		clks -= half_left(c);
 		next_half(c);
-		if (c->period > 1)
-			c->rises += clks / c->period;
-		clks %= c->period;
+		clks = skip_periods(c, clks);
 		if (clks >= half_left(c)) {
 			clks -= half_left(c);
 			next_half(c);

@@ -302,8 +302,8 @@ void i8042_init(struct i8042 *k, uint16_t base, const struct irq_line *irq,
 			.ops = &i8042_ops,
 			.ranges = {{BUS_PIO, base, 1, 1}, {BUS_PIO, (uint64_t)base + 4, 1, 1}}},
 		.base = base,
-		.irq = *irq,
 		.req = *req,
 	};
 	i8042_reset(&k->dev, RESET_POWER_ON);
+	k->irq = *irq; /* only now: the interrupt controllers may not be there yet */
 }

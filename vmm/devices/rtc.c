@@ -403,10 +403,10 @@ void rtc_init(struct rtc *r, uint16_t base, const struct irq_line *irq, const st
 	*r = (struct rtc){
 		.dev = {.name = "rtc", .ops = &rtc_ops, .ranges = {{BUS_PIO, base, RTC_PORTS, 1}}},
 		.base = base,
-		.irq = *irq,
 		.host = *host,
 		.ram_low = ram_low,
 		.ram_high = ram_high,
 	};
 	rtc_reset(&r->dev, RESET_POWER_ON);
+	r->irq = *irq; /* only now: the interrupt controllers may not be there yet */
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * National PC16550D data sheet, section 8, "Registers". There is no baud rate: a byte takes no time
+ * National PC16550D data sheet, "Registers". There is no baud rate: a byte takes no time
  * on the wire, and parity, framing and break cannot happen.
  */
 #include "devices/serial.h"
@@ -13,7 +13,7 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define IER_MODEM  0x08
 #define IER_MASK   0x0f
 
-/* In falling priority, table II of the data sheet. */
+/* In falling priority: "Interrupt Control Functions". */
 #define IIR_STATUS  0x06
 #define IIR_RX	    0x04
 #define IIR_TIMEOUT 0x0c
@@ -328,7 +328,7 @@ static void serial_write(struct device *dev, uint64_t addr, unsigned size, uint6
 	tell_room(s, before);
 }
 
-/* Master reset, table I of the data sheet: it leaves the divisor and the scratch register alone. */
+/* "UART Reset Configuration": master reset leaves the divisor and the scratch register alone. */
 static void serial_reset(struct device *dev, enum reset_kind kind)
 {
 	struct serial *s = container_of(dev, struct serial, dev);

@@ -17,11 +17,11 @@
 enum console_kind { CONSOLE_STDIO, CONSOLE_NULL, CONSOLE_FILE };
 
 struct console_events {
-	size_t (*room)(void *ctx);		 /* how many input bytes the receiver can take now */
+	size_t (*room)(void *ctx); /* how many input bytes the receiver can take now */
 	void (*input)(void *ctx, uint8_t byte);
-	void (*drained)(void *ctx);		 /* the ring has room again after it was full */
-	void (*quit)(void *ctx);		 /* the user typed Ctrl-A x */
-	void (*failed)(void *ctx, int error);	 /* output is gone for good (EPIPE, ENOSPC, ...) */
+	void (*drained)(void *ctx);	      /* the ring has room again after it was full */
+	void (*quit)(void *ctx);	      /* the user typed Ctrl-A x */
+	void (*failed)(void *ctx, int error); /* output is gone for good (EPIPE, ENOSPC, ...) */
 	void *ctx;
 };
 

@@ -36,7 +36,7 @@ struct loop {
 	const struct loop_backend *backend;
 	void *state;
 	struct slot *slots;
-	unsigned nslots;
+	unsigned nslots, maybe_free; /* every slot below maybe_free is taken */
 	struct watch *pending, *ready;
 	struct watch wake;
 	atomic_bool stop;
@@ -106,7 +106,7 @@ static void disarm(struct loop *loop, struct watch *w)
 
 int loop_add(struct loop *loop, struct watch *w)
 {
-	unsigned i = 0;
+	unsigned i = loop->maybe_free;
 
 	/* Asked here, as the back ends would only find out later. */
 	if (fcntl(w->fd, F_GETFD) < 0)
@@ -115,6 +115,7 @@ int loop_add(struct loop *loop, struct watch *w)
 		i++;
 	if (i == loop->nslots && slots_grow(loop))
 		return -ENOMEM;
+	loop->maybe_free = i + 1;
 	loop->slots[i].watch = w;
 	w->state = i + 1;
 	list_push(loop, w, LIST_PENDING);
@@ -123,8 +124,11 @@ int loop_add(struct loop *loop, struct watch *w)
 
 void loop_update(struct loop *loop, struct watch *w)
 {
-	struct slot *s = slot_of(loop, w);
+	struct slot *s;
 
+	if (!w->state)
+		return;
+	s = slot_of(loop, w);
 	if (s->armed != w->events && s->list == LIST_NONE)
 		list_push(loop, w, LIST_PENDING);
 }
@@ -136,6 +140,8 @@ void loop_remove(struct loop *loop, struct watch *w)
 	list_remove(loop, w);
 	disarm(loop, w);
 	slot_of(loop, w)->watch = NULL;
+	if (loop->maybe_free >= w->state)
+		loop->maybe_free = w->state - 1;
 	w->state = 0;
 }
 

@@ -23,7 +23,10 @@ struct watch {
 	unsigned state;
 };
 
-/* *why (may be NULL) is set to the reason when io_uring was refused, else to NULL. */
+/*
+ * *why (may be NULL) is set to the reason why io_uring does not serve, or to NULL when it does. The
+ * environment's SIPI_IO=epoll or SIPI_IO=io_uring leaves no choice.
+ */
 struct loop *loop_create(const char **why, struct error *err);
 void loop_destroy(struct loop *loop);
 const char *loop_backend(const struct loop *loop); /* "io_uring" or "epoll" */
@@ -35,16 +38,21 @@ const char *loop_backend(const struct loop *loop); /* "io_uring" or "epoll" */
 void loop_set_guard(struct loop *loop, void (*enter)(void *), void (*leave)(void *), void *ctx);
 
 /*
- * Adds, changes (w->events) and removes a watch. The caller owns *w and keeps it alive until it was
- * removed. Only from the loop's own thread, or before it runs. Files that cannot be polled (regular
- * files) count as always ready. Returns 0 or -errno.
+ * Adds, changes (w->events) and removes a watch; one watch a file descriptor. The caller owns *w and
+ * keeps it alive until it was removed; once loop_remove() has returned, *w may be freed and its fd
+ * closed. Only from the loop's own thread, or while it does not run. To update or remove a watch that
+ * was never added, but is zeroed, does nothing. Files that cannot be polled (regular files) count as
+ * always ready; one that cannot be watched at all gets POLLNVAL. Returns 0 or -errno.
  */
 int loop_add(struct loop *loop, struct watch *w);
 void loop_update(struct loop *loop, struct watch *w);
 void loop_remove(struct loop *loop, struct watch *w);
 
-/* Runs until loop_stop(). loop_stop() is safe from any thread and from a signal handler. */
-void loop_run(struct loop *loop);
+/*
+ * Runs until loop_stop(), and returns 0; or -errno when the kernel's interface fails altogether.
+ * loop_stop() is safe from any thread and from a signal handler; one that comes first is not lost.
+ */
+int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
 #endif

@@ -79,7 +79,7 @@ static void uring_disarm(void *state, int fd, uint64_t token)
 	io_uring_sqe_set_data64(sqe, TOKEN_NONE);
 	do {
 		r = io_uring_submit(ring);
-	} while (r == -EINTR);
+	} while (r > 0 && io_uring_sq_ready(ring)); /* it stops at a request that fails */
 }
 
 /* A request that failed is an error of its file, except a cancellation: its thread has ended. */

@@ -20,6 +20,7 @@ int timer_open(struct timer *t, struct loop *loop, void (*fire)(void *), void *c
 	       struct error *err);
 void timer_arm(struct timer *t, uint64_t deadline_ns); /* CLOCK_MONOTONIC; the past fires at once */
 void timer_disarm(struct timer *t);
+/* From the loop's thread, or while it does not run. Nothing, on a zeroed or closed timer. */
 void timer_close(struct timer *t);
 
 #endif

@@ -70,4 +70,22 @@ int kvm_vcpu_nmi(int vcpu);
 /* The guest-physical address behind a linear one; -EFAULT where none is mapped. */
 int kvm_vcpu_translate(int vcpu, uint64_t linear, uint64_t *gpa);
 
+/* --- what this host's KVM is and can do, tried where trying is possible */
+
+enum kvm_kind { KVM_KIND_VMX, KVM_KIND_SVM, KVM_KIND_OTHER };
+
+/*
+ * How this KVM runs guests: Intel VMX, AMD SVM, or neither (a pagetable-based KVM, say, which emulates
+ * supervisor code). *module is the name of the vendor module, e.g. "kvm_intel", or "" if none is seen.
+ */
+enum kvm_kind kvm_kind(char module[32]);
+const char *kvm_kind_name(enum kvm_kind kind);
+
+/*
+ * Whether a local APIC in the kernel really delivers an interrupt to a guest: makes a VM, runs a few
+ * instructions in it, and looks. With split true the IOAPIC is userspace's, and an EOI must come back as
+ * an exit. 0, or -1 with the step that failed in *err.
+ */
+int kvm_try_irqchip(int kvm, bool split, struct error *err);
+
 #endif

@@ -48,8 +48,7 @@ int memory_create(struct machine *m, struct error *err)
 	struct ram *ram = &m->ram;
 	void *host;
 
-	ram->size = m->cfg.board->mem;
-	ram->low = ram->size < RAM_LOW_MAX ? ram->size : RAM_LOW_MAX;
+	*ram = ram_layout(m->cfg.board->mem);
 	host = mmap(NULL, ram->size, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (host == MAP_FAILED)

@@ -3,6 +3,11 @@
 
 #include <stdbool.h>
 
+struct ram ram_layout(uint64_t size)
+{
+	return (struct ram){.size = size, .low = size < RAM_LOW_MAX ? size : RAM_LOW_MAX};
+}
+
 static bool within(uint64_t gpa, uint64_t len, uint64_t start, uint64_t end)
 {
 	return gpa >= start && gpa < end && len <= end - gpa;

@@ -21,6 +21,9 @@ struct ram {
 	uint64_t low;
 };
 
+/* The layout of that much RAM; host is left NULL. */
+struct ram ram_layout(uint64_t size);
+
 /*
  * The host address of guest-physical [gpa, gpa + len), or NULL unless all of it is RAM. Safe for any
  * value of gpa and len; len 0 is accepted where gpa is RAM. The pointer is owned by the mapping.

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_CMD_CMD_H
+#define SIPI_CMD_CMD_H
+
+#include "util/error.h"
+
+/* The subcommands. argv[0] is the subcommand's name; the result is sipi's exit code. */
+int cmd_run(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
+
+/* Prints "sipi: ..." for a set-up error and returns its exit code. */
+int cmd_fail(const struct error *err);
+
+extern const char run_usage[], probe_usage[];
+
+#endif

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+/* `sipi run`: options to a board, the board to a device tree, the tree to a machine, and run it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "boot/board.h"
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "firmware/handoff.h"
+#include "kvm/kvm.h"
+#include "machine/machine.h"
+#include "util/clock.h"
+#include "util/file.h"
+
+#define DTB_MAX (16u << 20)
+#define ROM_MAX (16u << 20)
+#define ROM_PAGE 4096u
+
+extern const uint8_t firmware_rom[]; /* tools/embed.S */
+
+/* Everything a run is made of, so that it is let go of in one place. */
+struct run {
+	struct run_options opt;
+	struct board board;
+	void *fdt;
+	size_t fdt_len;
+	uint8_t *rom; /* of --firmware; NULL for our own */
+	size_t rom_len;
+	struct image image;
+	struct machine *machine;
+	int sig; /* the signal that ended it, or 0 */
+};
+
+int cmd_fail(const struct error *err)
+{
+	fprintf(stderr, "sipi: %s\n", err->text);
+	return err->code;
+}
+
+/* The tree: read from a file, or built from the options. */
+static int make_tree(struct run *r, struct error *err)
+{
+	struct board b;
+	int ret;
+
+	if (r->opt.machine)
+		return file_read(r->opt.machine, DTB_MAX, (uint8_t **)&r->fdt, &r->fdt_len, err);
+	board_default(&b);
+	if (r->opt.apic_ids) {
+		free(b.cpus);
+		b.ncpus = (unsigned)r->opt.cpus;
+		b.cpus = calloc(b.ncpus, sizeof(*b.cpus));
+		for (unsigned i = 0; b.cpus && i < b.ncpus; i++)
+			b.cpus[i] = (struct board_cpu){r->opt.apic_ids[i], true};
+	}
+	if (r->opt.mem)
+		b.mem = r->opt.mem;
+	ret = b.cpus ? board_to_fdt(&b, &r->fdt, &r->fdt_len, err)
+		     : error_set(err, EXIT_SETUP, "out of memory");
+	board_free(&b);
+	return ret;
+}
+
+/* --append and the words after the image, put behind what a tree of the user's says. */
+static char *join_args(const char *first, const char *append, char **args)
+{
+	size_t len = strlen(first) + (append ? strlen(append) : 0) + 2;
+	char *s;
+
+	for (char **a = args; *a; a++)
+		len += strlen(*a) + 1;
+	s = calloc(1, len);
+	if (!s)
+		return NULL;
+	strcpy(s, append ? append : first);
+	for (char **a = args; *a; a++) {
+		if (*s)
+			strcat(s, " ");
+		strcat(s, *a);
+	}
+	return s;
+}
+
+static int make_board(struct run *r, struct error *err)
+{
+	char *args;
+	int ret;
+
+	if (make_tree(r, err) < 0 || board_from_fdt(&r->board, r->fdt, r->fdt_len, err) < 0)
+		return -1;
+	if (!r->opt.append && !*r->opt.args)
+		return 0;
+	args = join_args(r->board.bootargs, r->opt.append, r->opt.args);
+	if (!args)
+		return error_set(err, EXIT_SETUP, "out of memory");
+	ret = board_set_bootargs(&r->fdt, &r->fdt_len, args, err);
+	free(args);
+	if (ret < 0)
+		return -1;
+	board_free(&r->board);
+	return board_from_fdt(&r->board, r->fdt, r->fdt_len, err);
+}
+
+static int dump_tree(const struct run *r, struct error *err)
+{
+	FILE *f = fopen(r->opt.dump_dtb, "we");
+
+	if (!f)
+		return error_set(err, EXIT_SETUP, "%s: %s", r->opt.dump_dtb, strerror(errno));
+	if (fwrite(r->fdt, 1, r->fdt_len, f) != r->fdt_len || fflush(f) != 0) {
+		error_set(err, EXIT_SETUP, "%s: %s", r->opt.dump_dtb, strerror(errno));
+		fclose(f);
+		return -1;
+	}
+	fclose(f);
+	return 0;
+}
+
+static int read_rom(struct run *r, struct error *err)
+{
+	const char *path = r->opt.firmware;
+
+	if (!path)
+		return 0;
+	if (file_read(path, ROM_MAX, &r->rom, &r->rom_len, err) < 0)
+		return -1;
+	if (r->rom_len % ROM_PAGE)
+		return error_set(err, EXIT_SETUP,
+				 "%s: %zu bytes; a ROM image is a multiple of 4 KiB, up to 16 MiB", path,
+				 r->rom_len);
+	return 0;
+}
+
+static int open_image(struct run *r, struct error *err)
+{
+	struct ram ram = ram_layout(r->board.mem);
+
+	if (!r->opt.path)
+		return 0;
+	return image_open(&r->image, r->opt.path, &r->opt.image, &ram, err);
+}
+
+static int make_machine(struct run *r, struct error *err)
+{
+	const struct machine_config cfg = {
+		.irqchip = r->opt.irqchip,
+		.board = &r->board,
+		.fdt = r->fdt,
+		.fdt_len = r->fdt_len,
+		.image = r->opt.path ? &r->image : NULL,
+		.rom = r->rom ? r->rom : firmware_rom,
+		.rom_len = r->rom ? r->rom_len : FIRMWARE_SIZE,
+		.own_firmware = !r->rom,
+		.strict = r->opt.strict,
+		.reset_on_triple_fault = r->opt.reset_on_triple_fault,
+		.trace_path = r->opt.trace,
+		.console = r->opt.console,
+		.console_path = r->opt.console_path,
+		.timeout_ns = r->opt.timeout_ns,
+	};
+
+	return machine_create(&r->machine, &cfg, err);
+}
+
+/* Said once: which KVM, which irqchip mode, which guest; and what is not as it could be. */
+static void announce(const struct run *r)
+{
+	const char *why;
+	char module[32];
+	enum kvm_kind kind = kvm_kind(module);
+
+	machine_loop_backend(r->machine, &why);
+	fprintf(stderr, "sipi: KVM %s%s%s (%s), irqchip %s, %u CPU%s, %" PRIu64 " MiB, ",
+		*module ? "by " : "", module, *module ? "" : "built in", kvm_kind_name(kind),
+		irqchip_mode_name(r->opt.irqchip), r->board.ncpus, r->board.ncpus == 1 ? "" : "s",
+		r->board.mem >> 20);
+	if (r->opt.path)
+		fprintf(stderr, "guest %s (%s, %s mode)\n", r->opt.path,
+			image_kind_name(r->image.kind), entry_mode_name(r->image.mode));
+	else
+		fprintf(stderr, "firmware %s\n", r->opt.firmware);
+	if (why)
+		fprintf(stderr, "sipi: io_uring is refused here (%s): epoll serves\n", why);
+}
+
+static int exit_code(const struct outcome *o)
+{
+	switch (o->kind) {
+	case OUTCOME_GUEST_EXIT:
+		return (int)o->code;
+	case OUTCOME_TRIPLE_FAULT:
+	case OUTCOME_STRICT:
+		return EXIT_CRASH;
+	case OUTCOME_TIMEOUT:
+		return EXIT_TIMED_OUT;
+	case OUTCOME_KVM:
+		return EXIT_KVM;
+	case OUTCOME_QUIT:
+		return EXIT_OK;
+	default:
+		return EXIT_SETUP;
+	}
+}
+
+static int run_machine(struct run *r)
+{
+	uint64_t start = clock_now_ns();
+	const struct outcome *o;
+	struct machine_stats st;
+
+	if (!r->opt.quiet)
+		announce(r);
+	o = machine_run(r->machine);
+	machine_stats(r->machine, &st);
+	if (o->kind == OUTCOME_SIGNAL)
+		r->sig = (int)o->code;
+	if (o->kind != OUTCOME_GUEST_EXIT || !r->opt.quiet) {
+		fprintf(stderr, "sipi: ");
+		if (o->kind == OUTCOME_TRIPLE_FAULT || o->kind == OUTCOME_STRICT)
+			fprintf(stderr, "cpu %u: ", o->cpu);
+		fprintf(stderr, "%s%s after %.3f s", o->kind == OUTCOME_GUEST_EXIT ? "guest ended with " : "",
+			o->text, (double)(clock_now_ns() - start) / (double)NSEC_PER_SEC);
+		if (st.resets)
+			fprintf(stderr, ", %" PRIu64 " reset%s", st.resets, st.resets == 1 ? "" : "s");
+		if (st.unclaimed)
+			fprintf(stderr, ", %" PRIu64 " unclaimed access%s (see --trace)", st.unclaimed,
+				st.unclaimed == 1 ? "" : "es");
+		if (st.console_lost)
+			fprintf(stderr, ", %" PRIu64 " console byte%s lost", st.console_lost,
+				st.console_lost == 1 ? "" : "s");
+		fputc('\n', stderr);
+	}
+	machine_report(r->machine);
+	return exit_code(o);
+}
+
+/* The parent is to see that a signal ended us: die of it, once everything is put back. */
+static void die_of(int sig)
+{
+	sigset_t set;
+
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run r = {.machine = NULL};
+	struct error err;
+	int code = EXIT_OK;
+
+	if (run_options_parse(&r.opt, argc, argv, &err) < 0 || make_board(&r, &err) < 0) {
+		code = cmd_fail(&err);
+	} else if (r.opt.dump_dtb) {
+		if (dump_tree(&r, &err) < 0)
+			code = cmd_fail(&err);
+	} else if (read_rom(&r, &err) < 0 || open_image(&r, &err) < 0 || make_machine(&r, &err) < 0) {
+		code = cmd_fail(&err);
+	} else {
+		code = run_machine(&r);
+	}
+	if (r.machine)
+		machine_destroy(r.machine);
+	image_close(&r.image);
+	board_free(&r.board);
+	run_options_free(&r.opt);
+	free(r.fdt);
+	free(r.rom);
+	if (r.sig)
+		die_of(r.sig);
+	return code;
+}
