@@ -8,6 +8,12 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
+.DEFAULT_GOAL := all
+
+# V=1 shows the commands.
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-6s %s\n')
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -48,18 +54,17 @@ guest_src := $(wildcard guest/*.c)
 guests := $(guest_src:guest/%.c=build/guest/%)
 guest_lib_obj := $(patsubst %,build/obj/%.o,$(wildcard guest/lib/*.c guest/lib/*.S))
 
-.PHONY: all static guests run test bench bench-tools coverage scan format format-check install \
-	clean deps
+.PHONY: all static guests run test test-tsan bench coverage scan format format-check install clean
 
 all: $(B)/sipi guests
 guests: $(guests)
 
 # --- what a build needs from the system; installed where we may, named where we may not
 
-DEPS_BUILD := liburing.h:liburing-dev libfdt.h:libfdt-dev
-DEPS_TEST := prove:perl cmocka.h:libcmocka-dev dtc:device-tree-compiler script:bsdutils
-DEPS_SCAN := scan-build:clang-tools clang-format:clang-format
-DEPS_COV := gcovr:gcovr cmocka.h:libcmocka-dev
+DEPS_BUILD := liburing.h=liburing-dev libfdt.h=libfdt-dev
+DEPS_TEST := prove=perl cmocka.h=libcmocka-dev dtc=device-tree-compiler IO::Pty.pm=libio-pty-perl unshare=util-linux
+DEPS_SCAN := scan-build=clang-tools clang-format=clang-format
+DEPS_COV := gcovr=gcovr cmocka.h=libcmocka-dev
 
 build/deps-%: tools/need
 	@mkdir -p $(@D)
@@ -70,18 +75,21 @@ build/deps-%: tools/need
 
 $(B)/obj/vmm/%.o: vmm/%.c | build/deps-BUILD
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(SIPI_CFLAGS) -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(SIPI_CFLAGS) -c -o $@ $<
 
 $(B)/libsipi.a: $(lib_obj)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(B)/sipi: $(B)/obj/vmm/main.o $(B)/libsipi.a
-	$(CC) $(SIPI_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(say) LINK $@
+	$(Q)$(CC) $(SIPI_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 static: build/sipi-static
 build/sipi-static: build/obj/vmm/main.o build/libsipi.a
-	$(CC) $(SIPI_CFLAGS) $(LDFLAGS) -static -o $@ $^ $(LDLIBS)
+	$(say) LINK $@
+	$(Q)$(CC) $(SIPI_CFLAGS) $(LDFLAGS) -static -o $@ $^ $(LDLIBS)
 
 # --- our firmware: one ROM image, carried inside the executable
 
@@ -90,14 +98,17 @@ fw_obj := $(patsubst %.S,build/obj/%.o,$(wildcard firmware/*.S))
 
 build/obj/firmware/%.o: firmware/%.S
 	@mkdir -p $(@D)
-	$(CC) $(FW_CFLAGS) -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(FW_CFLAGS) -c -o $@ $<
 
 build/firmware.bin: $(fw_obj) firmware/rom.ld
-	$(CC) -m32 -static -no-pie -nostdlib -Wl,--build-id=none -Wl,-melf_i386 -T firmware/rom.ld -Wl,--oformat=binary -o $@ $(fw_obj)
+	$(say) ROM $@
+	$(Q)$(CC) -m32 -static -no-pie -nostdlib -Wl,--build-id=none -Wl,-melf_i386 \
+		-Wl,--oformat=binary -T firmware/rom.ld -o $@ $(fw_obj)
 
 $(B)/obj/vmm/firmware.o: build/firmware.bin tools/embed.S
 	@mkdir -p $(@D)
-	$(CC) -Wa,--noexecstack -DBLOB='"$<"' -DNAME=firmware_rom -c -o $@ tools/embed.S
+	$(Q)$(CC) -Wa,--noexecstack -DBLOB='"$<"' -DNAME=firmware_rom -c -o $@ tools/embed.S
 
 # --- guests: freestanding, general registers only, linked at 1 MiB
 
@@ -109,13 +120,16 @@ GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-s
 
 build/obj/guest/%.c.o: guest/%.c
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+	$(say) GUEST $@
+	$(Q)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
 build/obj/guest/%.S.o: guest/%.S
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+	$(say) GUEST $@
+	$(Q)$(CC) $(GUEST_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
 build/guest/%: build/obj/guest/%.c.o $(guest_lib_obj) guest/lib/link.ld
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_LDFLAGS) -T guest/lib/link.ld -o $@ $(filter %.o,$^)
+	$(say) GUEST $@
+	$(Q)$(CC) $(GUEST_LDFLAGS) -T guest/lib/link.ld -o $@ $(filter %.o,$^)
 
 # --- running, testing, measuring
 
@@ -124,11 +138,51 @@ run: all
 
 $(B)/tests/%: tests/unit/%.c $(B)/libsipi.a | build/deps-TEST
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(SIPI_CFLAGS) -o $@ $< $(B)/libsipi.a $(LDLIBS) -lcmocka
+	$(say) TEST $@
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(SIPI_CFLAGS) -o $@ $< $(B)/libsipi.a $(LDLIBS) -lcmocka
 
-.PHONY: unit
-unit: $(units)
-	prove --exec '' $(units)
+# Unit tests are programs, boot tests are Perl; both speak TAP. SIPI names the sipi under test.
+test: all $(units)
+	SIPI=$(B)/sipi prove $(units) tests/boot/*.t
+
+# A short boot with every thread at work, under ThreadSanitizer.
+test-tsan:
+	$(MAKE) TSAN=1 build/tsan/sipi guests
+	TSAN_OPTIONS=halt_on_error=1 build/tsan/sipi run --cpus 4 --timeout 120 --quiet \
+		build/guest/stress seconds=3
+
+coverage: | build/deps-COV
+	$(MAKE) COV=1 $(patsubst tests/unit/%.c,build/cov/tests/%,$(wildcard tests/unit/*_test.c))
+	find build/cov -name '*.gcda' -delete
+	for t in $(chip_tests); do build/cov/tests/$$t >/dev/null || exit 1; done
+	gcovr --root . --object-directory build/cov --filter 'vmm/chips/' build/cov
+chip_tests := ioapic_test pic_test pit_test
+
+-include tools/bench/bench.mk
+
+# --- keeping it clean
+
+c_files := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+
+scan: | build/deps-SCAN build/deps-BUILD
+	rm -rf build/scan
+	scan-build --status-bugs -o build/scan $(MAKE) --no-print-directory B=build/scan-obj \
+		build/scan-obj/sipi
+	rm -rf build/scan-obj
+
+format: | build/deps-SCAN
+	clang-format -i $(c_files)
+
+format-check: | build/deps-SCAN
+	clang-format --dry-run -Werror $(c_files)
+
+# --- installing
+
+install: all
+	install -D -m 755 build/sipi $(DESTDIR)$(PREFIX)/bin/sipi
+	install -D -m 644 vmm/sipi.1 $(DESTDIR)$(PREFIX)/share/man/man1/sipi.1
+	install -d $(DESTDIR)$(PREFIX)/lib/sipi
+	install -m 644 $(guests) $(DESTDIR)$(PREFIX)/lib/sipi
 
 clean:
 	rm -rf build

@@ -100,7 +100,7 @@ static unsigned count_boot(void)
 }
 
 /* The first boot leaves something in each place where the reset has to clear it. */
-static uint64_t witness;
+static volatile uint64_t witness;
 
 static void leave_traces(void)
 {

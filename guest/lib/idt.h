@@ -34,6 +34,13 @@ bool irq_wait(unsigned cpu, unsigned vector, uint32_t n, uint64_t usec);
 /* The same over all CPUs. */
 bool irq_wait_total(unsigned vector, uint32_t n, uint64_t usec);
 
+/*
+ * Lets pending interrupts in, and leaves interrupts off. Between STI and CLI stands an access that leaves
+ * the guest: a host that emulates supervisor code recognises interrupts up to 1000 instructions late, but
+ * always when it comes back from an exit (measured).
+ */
+void irq_window(void);
+
 /* An exception that guest_try() caught. */
 #define FAULT_NONE 256
 struct fault {

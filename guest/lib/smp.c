@@ -100,6 +100,7 @@ _Noreturn void ap_main(struct cpu *c)
 {
 	wrmsr(MSR_GS_BASE, (uint64_t)c);
 	idt_load();
+	c->found_mode = apic_mode();
 	apic_follow();
 	apic_mode_set(start_mode);
 	apic_enable();

@@ -37,7 +37,8 @@ struct cpu {
 	void (*fn)(void *);
 	void *arg;
 	const struct apic_ops *apic;
-	uint64_t lapic; /* address of the xAPIC page */
+	enum apic_mode found_mode; /* of its APIC, when it came up */
+	uint64_t lapic;		   /* address of the xAPIC page */
 	struct try *try;
 	unsigned irq_depth;
 	uint32_t irqs[256];

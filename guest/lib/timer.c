@@ -59,8 +59,8 @@ static uint64_t from_pit(void)
 
 		pit_gate2(false);
 		pit_set(2, 0, PIT_HZ / CALIBRATE_HZ);
-		pit_gate2(true);
 		start = rdtsc();
+		pit_gate2(true);
 		while (!pit_out2() && polls < 1000000)
 			polls++;
 		took = rdtsc() - start;

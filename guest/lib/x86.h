@@ -206,12 +206,6 @@ static inline void sti_hlt(void)
 	asm volatile("sti; hlt" ::: "memory");
 }
 
-/* Lets pending interrupts in: two instructions with IF set, the first of them in STI's shadow. */
-static inline void irq_window(void)
-{
-	asm volatile("sti; nop; nop; cli" ::: "memory");
-}
-
 static inline void cpu_relax(void)
 {
 	asm volatile("pause" ::: "memory");

@@ -186,7 +186,8 @@ static int parse_one(struct run_options *o, int id, const char *arg, struct erro
 	case OPT_APIC_IDS:
 		return parse_apic_ids(o, arg, err);
 	case OPT_MEM:
-		if (parse_size(arg, &o->mem) < 0 || o->mem < BOARD_MEM_MIN || o->mem > BOARD_MEM_MAX)
+		if (parse_size(arg, &o->mem) < 0 || o->mem < BOARD_MEM_MIN ||
+		    o->mem > BOARD_MEM_MAX)
 			return bad(err, "mem", arg, "a size from 2M to 1024G");
 		return 0;
 	case OPT_IRQCHIP:
@@ -233,7 +234,8 @@ static int check(const struct run_options *o, struct error *err)
 				 "--machine: CPUs and memory come from the tree; leave out --cpus, "
 				 "--apic-ids and --mem");
 	if (!o->path && !o->firmware && !o->dump_dtb)
-		return error_set(err, EXIT_SETUP, "no guest image; usage: sipi run [options] IMAGE [args]");
+		return error_set(err, EXIT_SETUP,
+				 "no guest image; usage: sipi run [options] IMAGE [args]");
 	return 0;
 }
 
@@ -247,10 +249,13 @@ int run_options_parse(struct run_options *o, int argc, char **argv, struct error
 	/* '+': options end at the image, what follows is the guest's. */
 	while ((id = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
 		if (id == ':')
-			return error_set(err, EXIT_SETUP, "%s: a value is missing", argv[optind - 1]);
-		if (id == '?')
-			return error_set(err, EXIT_SETUP, "%s: no such option, or not to be had; try: sipi run --help",
+			return error_set(err, EXIT_SETUP, "%s: a value is missing",
 					 argv[optind - 1]);
+		if (id == '?')
+			return error_set(
+				err, EXIT_SETUP,
+				"%s: no such option, or not to be had; try: sipi run --help",
+				argv[optind - 1]);
 		if (parse_one(o, id, optarg, err) < 0)
 			return -1;
 	}

@@ -79,8 +79,8 @@ static void print_host(void)
 	row("host kernel", buf);
 	row("host CPU", cpu_model(buf, sizeof(buf)));
 	kind = kvm_kind(module);
-	snprintf(buf, sizeof(buf), "%s%s%s%s", kvm_kind_name(kind), *module ? " (module " : "", module,
-		 *module ? ")" : "");
+	snprintf(buf, sizeof(buf), "%s%s%s%s", kvm_kind_name(kind), *module ? " (module " : "",
+		 module, *module ? ")" : "");
 	row("KVM kind", buf);
 }
 
@@ -108,8 +108,8 @@ static void print_modes(int kvm)
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		bool works = kvm_try_irqchip(kvm, modes[i].split, &err) == 0;
 
-		printf("%-22s %s%s\n", modes[i].name, works ? "works" : "does not work: ",
-		       works ? "" : err.text);
+		printf("%-22s %s%s\n", modes[i].name,
+		       works ? "works" : "does not work: ", works ? "" : err.text);
 	}
 }
 

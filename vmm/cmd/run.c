@@ -20,8 +20,8 @@
 #include "util/clock.h"
 #include "util/file.h"
 
-#define DTB_MAX (16u << 20)
-#define ROM_MAX (16u << 20)
+#define DTB_MAX	 (16u << 20)
+#define ROM_MAX	 (16u << 20)
 #define ROM_PAGE 4096u
 
 extern const uint8_t firmware_rom[]; /* tools/embed.S */
@@ -134,8 +134,8 @@ static int read_rom(struct run *r, struct error *err)
 		return -1;
 	if (r->rom_len % ROM_PAGE)
 		return error_set(err, EXIT_SETUP,
-				 "%s: %zu bytes; a ROM image is a multiple of 4 KiB, up to 16 MiB", path,
-				 r->rom_len);
+				 "%s: %zu bytes; a ROM image is a multiple of 4 KiB, up to 16 MiB",
+				 path, r->rom_len);
 	return 0;
 }
 
@@ -224,15 +224,18 @@ static int run_machine(struct run *r)
 		r->sig = (int)o->code;
 	if (o->kind != OUTCOME_GUEST_EXIT || !r->opt.quiet) {
 		fprintf(stderr, "sipi: ");
-		if (o->kind == OUTCOME_TRIPLE_FAULT || o->kind == OUTCOME_STRICT)
+		if (o->kind == OUTCOME_TRIPLE_FAULT || o->kind == OUTCOME_STRICT ||
+		    o->kind == OUTCOME_KVM)
 			fprintf(stderr, "cpu %u: ", o->cpu);
-		fprintf(stderr, "%s%s after %.3f s", o->kind == OUTCOME_GUEST_EXIT ? "guest ended with " : "",
-			o->text, (double)(clock_now_ns() - start) / (double)NSEC_PER_SEC);
+		fprintf(stderr, "%s%s, after %.3f s",
+			o->kind == OUTCOME_GUEST_EXIT ? "guest ended with " : "", o->text,
+			(double)(clock_now_ns() - start) / (double)NSEC_PER_SEC);
 		if (st.resets)
-			fprintf(stderr, ", %" PRIu64 " reset%s", st.resets, st.resets == 1 ? "" : "s");
+			fprintf(stderr, ", %" PRIu64 " reset%s", st.resets,
+				st.resets == 1 ? "" : "s");
 		if (st.unclaimed)
-			fprintf(stderr, ", %" PRIu64 " unclaimed access%s (see --trace)", st.unclaimed,
-				st.unclaimed == 1 ? "" : "es");
+			fprintf(stderr, ", %" PRIu64 " unclaimed access%s (see --trace)",
+				st.unclaimed, st.unclaimed == 1 ? "" : "es");
 		if (st.console_lost)
 			fprintf(stderr, ", %" PRIu64 " console byte%s lost", st.console_lost,
 				st.console_lost == 1 ? "" : "s");
@@ -265,7 +268,8 @@ int cmd_run(int argc, char **argv)
 	} else if (r.opt.dump_dtb) {
 		if (dump_tree(&r, &err) < 0)
 			code = cmd_fail(&err);
-	} else if (read_rom(&r, &err) < 0 || open_image(&r, &err) < 0 || make_machine(&r, &err) < 0) {
+	} else if (read_rom(&r, &err) < 0 || open_image(&r, &err) < 0 ||
+		   make_machine(&r, &err) < 0) {
 		code = cmd_fail(&err);
 	} else {
 		code = run_machine(&r);

@@ -201,12 +201,13 @@ static void fcr_write(struct serial *s, uint8_t value)
 {
 	bool toggled = (value ^ s->fcr) & FCR_ENABLE;
 
-	/* Switching the FIFOs on or off clears them. A transmit FIFO is never seen with a byte in
-	 * it. */
+	/*
+	 * Switching the FIFOs on or off clears them; otherwise bit 1 needs bit 0 with it. A transmit
+	 * FIFO is never seen with a byte in it.
+	 */
 	if (toggled || ((value & FCR_ENABLE) && (value & FCR_CLEAR_RX)))
 		rx_clear(s);
-	/* Without bit 0 the other bits "will not be programmed". */
-	s->fcr = value & FCR_ENABLE ? value & FCR_STORED : 0;
+	s->fcr = value & FCR_STORED;
 }
 
 static uint8_t iir_read(struct serial *s)

@@ -43,13 +43,13 @@ enum kvm_kind kvm_kind(char module[32])
 	return KVM_KIND_OTHER;
 }
 
-#define VECTOR	   0x20
-#define GSI	   4
-#define CODE	   0x1000
-#define HANDLER	   0x1100
-#define PORT	   0x10
-#define MEM_SIZE   0x2000
-#define EXITS_MAX  8
+#define VECTOR	  0x20
+#define GSI	  4
+#define CODE	  0x1000
+#define HANDLER	  0x1100
+#define PORT	  0x10
+#define MEM_SIZE  0x2000
+#define EXITS_MAX 8
 
 /* Real mode: wait a bounded time with interrupts on, then report 0. */
 static const uint8_t code[] = {

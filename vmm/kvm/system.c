@@ -23,14 +23,16 @@ static int refused(struct error *err)
 		gr = getgrgid(st.st_gid);
 		if (gr)
 			return error_set(err, EXIT_SETUP,
-					 KVM_DEV ": permission denied; join the group '%s' (sudo usermod "
-						 "-aG %s $USER, then log in again)",
+					 KVM_DEV
+					 ": permission denied; join the group '%s' (sudo usermod "
+					 "-aG %s $USER, then log in again)",
 					 gr->gr_name, gr->gr_name);
 	}
 	return error_set(err, EXIT_SETUP,
-			 KVM_DEV ": permission denied; its mode is %04o: give your user access (sudo "
-				 "setfacl -m u:$USER:rw " KVM_DEV ", or the udev rule "
-				 "KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\")",
+			 KVM_DEV
+			 ": permission denied; its mode is %04o: give your user access (sudo "
+			 "setfacl -m u:$USER:rw " KVM_DEV ", or the udev rule "
+			 "KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\")",
 			 st.st_mode & 07777);
 }
 
@@ -43,8 +45,9 @@ int kvm_open(struct error *err)
 		return refused(err);
 	if (fd < 0)
 		return error_set(err, EXIT_SKIP,
-				 KVM_DEV ": %s; this host offers no KVM (load kvm_intel or kvm_amd, or "
-					 "enable nested virtualisation)",
+				 KVM_DEV
+				 ": %s; this host offers no KVM (load kvm_intel or kvm_amd, or "
+				 "enable nested virtualisation)",
 				 strerror(errno));
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION) {

@@ -52,14 +52,14 @@ static void print_regs(const struct kvm_regs *r, const struct kvm_sregs *s)
 		"  cr0 %08llx  cr2 %016llx  cr3 %016llx  cr4 %08llx  cr8 %llx\n"
 		"  efer %llx  apic_base %llx\n",
 		r->rip, r->rflags, cpu_mode(s), s->ss.dpl, r->rax, r->rbx, r->rcx, r->rdx, r->rsi,
-		r->rdi, r->rbp, r->rsp, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
-		s->cr0, s->cr2, s->cr3, s->cr4, s->cr8, s->efer, s->apic_base);
+		r->rdi, r->rbp, r->rsp, r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14,
+		r->r15, s->cr0, s->cr2, s->cr3, s->cr4, s->cr8, s->efer, s->apic_base);
 	print_segment("cs", &s->cs);
 	print_segment("ss", &s->ss);
 	print_segment("ds", &s->ds);
 	print_segment("tr", &s->tr);
-	fprintf(stderr, "  gdt base %016llx limit %04x   idt base %016llx limit %04x\n", s->gdt.base,
-		s->gdt.limit, s->idt.base, s->idt.limit);
+	fprintf(stderr, "  gdt base %016llx limit %04x   idt base %016llx limit %04x\n",
+		s->gdt.base, s->gdt.limit, s->idt.base, s->idt.limit);
 }
 
 /* Guest memory by guest-physical address, RAM or ROM. */
@@ -104,6 +104,25 @@ static void print_insn(struct vcpu *v, const struct kvm_regs *r, const struct kv
 	fprintf(stderr, "%s\n", n ? "" : " not readable");
 	if (name)
 		fprintf(stderr, "  instruction: %s\n", name);
+}
+
+void insn_at_rip(struct vcpu *v, char *buf, size_t size)
+{
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	uint8_t bytes[INSN_MAX];
+	const char *name;
+	unsigned n, at;
+
+	snprintf(buf, size, "an instruction that cannot be read");
+	if (kvm_vcpu_get_regs(v->fd, &regs) < 0 || kvm_vcpu_get_sregs(v->fd, &sregs) < 0)
+		return;
+	n = bytes_at_rip(v, &regs, &sregs, bytes);
+	name = insn_name(bytes, n, sregs.cs.l);
+	at = (unsigned)snprintf(buf, size, "%s at rip 0x%llx, bytes",
+				name ? name : "the instruction", regs.rip);
+	for (unsigned i = 0; i < n && at < size; i++)
+		at += (unsigned)snprintf(buf + at, size - at, " %02x", bytes[i]);
 }
 
 static void print_note(const struct exit_note *e)

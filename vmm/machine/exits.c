@@ -30,13 +30,14 @@ static bool bus_access(struct vcpu *v, enum bus_space space, bool write, uint64_
 	machine_unlock(m);
 	note(v, write, addr, size, *value);
 	trace(m, (int)v->index, "%s %s 0x%llx/%u = 0x%llx%s", space == BUS_PIO ? "io" : "mmio",
-	      write ? "write" : "read", (unsigned long long)addr, size,
-	      (unsigned long long)*value, claimed ? "" : " unclaimed");
+	      write ? "write" : "read", (unsigned long long)addr, size, (unsigned long long)*value,
+	      claimed ? "" : " unclaimed");
 	if (claimed || !m->cfg.strict)
 		return true;
-	machine_end(m, OUTCOME_STRICT, v->index, 0, "%s of %u byte%s at %s 0x%llx, which nobody claims",
-		    write ? "write" : "read", size, size == 1 ? "" : "s",
-		    space == BUS_PIO ? "port" : "address", (unsigned long long)addr);
+	machine_end(m, OUTCOME_STRICT, v->index, 0,
+		    "%s of %u byte%s at %s 0x%llx, which nobody claims", write ? "write" : "read",
+		    size, size == 1 ? "" : "s", space == BUS_PIO ? "port" : "address",
+		    (unsigned long long)addr);
 	return false;
 }
 
@@ -120,17 +121,19 @@ static bool exit_system_event(struct vcpu *v)
 static bool exit_internal_error(struct vcpu *v)
 {
 	static const char *const kinds[] = {
-		[KVM_INTERNAL_ERROR_EMULATION] = "KVM cannot emulate an instruction",
-		[KVM_INTERNAL_ERROR_SIMUL_EX] = "an exception came while another was delivered",
-		[KVM_INTERNAL_ERROR_DELIVERY_EV] = "an exit came while an event was delivered",
-		[KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "an exit that KVM did not expect",
+		[KVM_INTERNAL_ERROR_EMULATION] = "KVM cannot emulate",
+		[KVM_INTERNAL_ERROR_SIMUL_EX] = "an exception came while another was delivered, at",
+		[KVM_INTERNAL_ERROR_DELIVERY_EV] = "an exit came while an event was delivered, at",
+		[KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "an exit that KVM did not expect, at",
 	};
 	uint32_t kind = v->run->internal.suberror;
 	const char *name = kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[kind] : NULL;
+	char insn[128];
 
 	note(v, false, kind, 0, 0);
-	machine_end(v->m, OUTCOME_KVM, v->index, 0, "KVM_EXIT_INTERNAL_ERROR (suberror %u): %s",
-		    kind, name ? name : "of a kind unknown to sipi");
+	insn_at_rip(v, insn, sizeof(insn));
+	machine_end(v->m, OUTCOME_KVM, v->index, 0, "KVM_EXIT_INTERNAL_ERROR (suberror %u): %s %s",
+		    kind, name ? name : "of a kind unknown to sipi, at", insn);
 	return false;
 }
 
@@ -144,7 +147,8 @@ static bool exit_fail_entry(struct vcpu *v)
 
 static bool exit_unknown(struct vcpu *v)
 {
-	machine_end(v->m, OUTCOME_KVM, v->index, 0, "%s (exit reason %u), which sipi does not handle",
+	machine_end(v->m, OUTCOME_KVM, v->index, 0,
+		    "%s (exit reason %u), which sipi does not handle",
 		    exit_reason_name(v->run->exit_reason), v->run->exit_reason);
 	return false;
 }

@@ -145,5 +145,7 @@ const char *exit_reason_name(uint32_t reason);
 /* crash.c */
 void crash_report(struct vcpu *v);
 void where_report(struct machine *m);
+/* "cmpxchg16b at rip 0x1000, bytes f0 48 ...", for a CPU that KVM stopped. */
+void insn_at_rip(struct vcpu *v, char *buf, size_t size);
 
 #endif

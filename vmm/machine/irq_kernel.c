@@ -43,9 +43,10 @@ static int create(struct machine *m, struct error *err)
 	int r = kvm_vm_create_irqchip(m->vm);
 
 	if (r < 0)
-		return error_set(err, EXIT_SKIP,
-				 "irqchip mode 'kernel': KVM_CREATE_IRQCHIP: %s; use --irqchip split",
-				 strerror(-r));
+		return error_set(
+			err, EXIT_SKIP,
+			"irqchip mode 'kernel': KVM_CREATE_IRQCHIP: %s; use --irqchip split",
+			strerror(-r));
 	r = kvm_vm_create_pit(m->vm);
 	if (r < 0)
 		return error_set(err, EXIT_SKIP, "irqchip mode 'kernel': KVM_CREATE_PIT2: %s",

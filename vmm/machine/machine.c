@@ -128,8 +128,7 @@ static void on_signal(void *ctx, short revents)
 	(void)revents;
 	if (read(m->signals.fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	machine_end(m, OUTCOME_SIGNAL, 0, info.ssi_signo, "%s",
-		    strsignal((int)info.ssi_signo));
+	machine_end(m, OUTCOME_SIGNAL, 0, info.ssi_signo, "%s", strsignal((int)info.ssi_signo));
 }
 
 static int watch_signals(struct machine *m, struct error *err)
@@ -164,8 +163,7 @@ static int create_loop(struct machine *m, struct error *err)
 	loop_set_guard(m->loop, machine_lock, machine_unlock, m);
 	if (loop_add(m->loop, &m->signals) < 0 || loop_add(m->loop, &m->control) < 0)
 		return error_set(err, EXIT_SETUP, "cannot watch signals");
-	if (m->cfg.timeout_ns &&
-	    timer_open(&m->timeout, m->loop, on_timeout, m, err) < 0)
+	if (m->cfg.timeout_ns && timer_open(&m->timeout, m->loop, on_timeout, m, err) < 0)
 		return -1;
 	return 0;
 }
@@ -178,7 +176,8 @@ static int enable_caps(struct machine *m, struct error *err)
 					  KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
 
 	if (r < 0)
-		return error_set(err, EXIT_SKIP, "this KVM has no 32-bit APIC IDs (KVM_CAP_X2APIC_API): %s",
+		return error_set(err, EXIT_SKIP,
+				 "this KVM has no 32-bit APIC IDs (KVM_CAP_X2APIC_API): %s",
 				 strerror(-r));
 	/*
 	 * Without this, LINT0 of the boot CPU leaves reset unmasked as ExtINT; the manual has it

@@ -42,10 +42,10 @@ enum outcome_kind {
 	OUTCOME_TRIPLE_FAULT, /* cpu */
 	OUTCOME_STRICT,	      /* cpu touched an address nobody claims */
 	OUTCOME_TIMEOUT,
-	OUTCOME_KVM,	      /* cpu: KVM_RUN or an ioctl failed; text says how */
-	OUTCOME_QUIT,	      /* the user typed Ctrl-A x */
-	OUTCOME_SIGNAL,	      /* code: the signal */
-	OUTCOME_CONSOLE,      /* code: errno of the console's output */
+	OUTCOME_KVM,	 /* cpu: KVM_RUN or an ioctl failed; text says how */
+	OUTCOME_QUIT,	 /* the user typed Ctrl-A x */
+	OUTCOME_SIGNAL,	 /* code: the signal */
+	OUTCOME_CONSOLE, /* code: errno of the console's output */
 };
 
 struct outcome {

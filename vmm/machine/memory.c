@@ -9,9 +9,9 @@
 #include "firmware/handoff.h"
 #include "machine/internal.h"
 
-#define PAGE 4096ull
+#define PAGE		4096ull
 #define FDT_MAGIC_VALUE 0xd00dfeedu
-#define SHADOW_MAX 0x20000ull /* the ROM's last 128 KiB show below 1 MiB, as on a PC */
+#define SHADOW_MAX	0x20000ull /* the ROM's last 128 KiB show below 1 MiB, as on a PC */
 
 enum slot { SLOT_LOW, SLOT_MID, SLOT_HIGH, SLOT_ROM, SLOT_ROM_ALIAS };
 
@@ -56,8 +56,8 @@ int memory_create(struct machine *m, struct error *err)
 				 (unsigned long long)(ram->size >> 20), strerror(errno));
 	ram->host = host;
 	if (map_slot(m, SLOT_LOW, 0, 0, RAM_HOLE, ram->host, err) < 0 ||
-	    map_slot(m, SLOT_MID, 0, RAM_HOLE_END, ram->low - RAM_HOLE_END, ram->host + RAM_HOLE_END,
-		     err) < 0 ||
+	    map_slot(m, SLOT_MID, 0, RAM_HOLE_END, ram->low - RAM_HOLE_END,
+		     ram->host + RAM_HOLE_END, err) < 0 ||
 	    map_slot(m, SLOT_HIGH, 0, RAM_HIGH_BASE, ram->size - ram->low, ram->host + ram->low,
 		     err) < 0)
 		return -1;
@@ -101,10 +101,11 @@ int memory_load(struct machine *m, struct error *err)
 	}
 	if (m->cfg.fdt_len >= m->ram.low || bottom < RAM_HOLE_END ||
 	    image_touches(img, bottom, m->ram.low))
-		return error_set(err, EXIT_SETUP,
-				 "image and device tree (%zu bytes) do not fit in memory together; use "
-				 "--mem",
-				 m->cfg.fdt_len);
+		return error_set(
+			err, EXIT_SETUP,
+			"image and device tree (%zu bytes) do not fit in memory together; use "
+			"--mem",
+			m->cfg.fdt_len);
 	memcpy(m->ram.host + fdt, m->cfg.fdt, m->cfg.fdt_len);
 	if (!img)
 		return 0;

@@ -104,23 +104,23 @@ static int reset_msrs(struct vcpu *v)
 		uint32_t index;
 		uint64_t value;
 	} msrs[] = {
-		{0x010, 0},		      /* IA32_TIME_STAMP_COUNTER */
-		{0x174, 0},		      /* IA32_SYSENTER_CS */
-		{0x175, 0},		      /* IA32_SYSENTER_ESP */
-		{0x176, 0},		      /* IA32_SYSENTER_EIP */
+		{0x010, 0},		     /* IA32_TIME_STAMP_COUNTER */
+		{0x174, 0},		     /* IA32_SYSENTER_CS */
+		{0x175, 0},		     /* IA32_SYSENTER_ESP */
+		{0x176, 0},		     /* IA32_SYSENTER_EIP */
 		{0x277, 0x0007040600070406}, /* IA32_PAT */
-		{0x2ff, 0},		      /* IA32_MTRR_DEF_TYPE */
-		{0xc0000081, 0},	      /* IA32_STAR */
-		{0xc0000082, 0},	      /* IA32_LSTAR */
-		{0xc0000083, 0},	      /* CSTAR */
-		{0xc0000084, 0},	      /* IA32_FMASK */
-		{0xc0000102, 0},	      /* IA32_KERNEL_GS_BASE */
-		{0xc0000103, 0},	      /* IA32_TSC_AUX */
-		{0x4b564d00, 0},	      /* MSR_KVM_WALL_CLOCK_NEW */
-		{0x4b564d01, 0},	      /* MSR_KVM_SYSTEM_TIME_NEW */
-		{0x4b564d02, 0},	      /* MSR_KVM_ASYNC_PF_EN */
-		{0x4b564d03, 0},	      /* MSR_KVM_STEAL_TIME */
-		{0x4b564d04, 0},	      /* MSR_KVM_PV_EOI_EN */
+		{0x2ff, 0},		     /* IA32_MTRR_DEF_TYPE */
+		{0xc0000081, 0},	     /* IA32_STAR */
+		{0xc0000082, 0},	     /* IA32_LSTAR */
+		{0xc0000083, 0},	     /* CSTAR */
+		{0xc0000084, 0},	     /* IA32_FMASK */
+		{0xc0000102, 0},	     /* IA32_KERNEL_GS_BASE */
+		{0xc0000103, 0},	     /* IA32_TSC_AUX */
+		{0x4b564d00, 0},	     /* MSR_KVM_WALL_CLOCK_NEW */
+		{0x4b564d01, 0},	     /* MSR_KVM_SYSTEM_TIME_NEW */
+		{0x4b564d02, 0},	     /* MSR_KVM_ASYNC_PF_EN */
+		{0x4b564d03, 0},	     /* MSR_KVM_STEAL_TIME */
+		{0x4b564d04, 0},	     /* MSR_KVM_PV_EOI_EN */
 	};
 
 	for (unsigned i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {

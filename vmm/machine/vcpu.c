@@ -9,7 +9,7 @@
 
 #include "machine/internal.h"
 
-#define KICK_SIGNAL SIGUSR1
+#define KICK_SIGNAL  SIGUSR1
 #define THREAD_STACK (256 * 1024)
 
 static int vcpu_create(struct machine *m, unsigned index, struct error *err)

@@ -37,8 +37,9 @@ static int read_open(const char *path, int fd, size_t max, uint8_t **data, size_
 	if (st.st_size == 0)
 		return error_set(err, EXIT_SETUP, "%s: the file is empty", path);
 	if ((uint64_t)st.st_size > max)
-		return error_set(err, EXIT_SETUP, "%s: %lld bytes, more than the %zu that are allowed",
-				 path, (long long)st.st_size, max);
+		return error_set(err, EXIT_SETUP,
+				 "%s: %lld bytes, more than the %zu that are allowed", path,
+				 (long long)st.st_size, max);
 	*len = (size_t)st.st_size;
 	*data = malloc(*len);
 	if (!*data)

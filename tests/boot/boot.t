@@ -1,0 +1,61 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# Runs what the file boot-tests beside this one describes, each test in each of its irqchip modes.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sipi;
+use Test::More;
+
+sub read_tests {
+	my ($path) = @_;
+	my @tests;
+	open my $f, '<', $path or die "$path: $!";
+	while (<$f>) {
+		chomp;
+		next if /^\s*(#|$)/;
+		if (/^\[([\w-]+)\]$/) {
+			push @tests, {name => $1};
+		} elsif (@tests && /^(stdout|stderr) = (.+)$/) {
+			push @{$tests[-1]{$1}}, qr/$2/m;
+		} elsif (@tests && /^(guest|args|options|irqchip|exit|timeout) = (.+)$/) {
+			$tests[-1]{$1} = $2;
+		} else {
+			die "$path:$.: '$_' is no section and no setting\n";
+		}
+	}
+	return @tests;
+}
+
+sub run_test {
+	my ($t, $mode) = @_;
+	my $slack = $ENV{SIPI_SLACK} || 1;
+	my $run = sipi({limit => ($t->{timeout} // 30) * $slack}, 'run', '--irqchip', $mode,
+		       split(' ', $t->{options} // ''), "build/guest/$t->{guest}",
+		       split(' ', $t->{args} // ''));
+	my $exit = $t->{exit} // 0;
+	my @wrong;
+	push @wrong, "no end within its time" if $run->{hung};
+	push @wrong, "exit code $run->{code}, expected $exit" unless $run->{code} =~ /^(?:$exit)$/;
+	for my $stream ('stdout', 'stderr') {
+		push @wrong, map { "nothing on $stream matches $_" }
+			grep { $run->{$stream} !~ $_ } @{$t->{$stream} // []};
+	}
+	ok(!@wrong, "$t->{name} ($mode)") and return;
+	diag($_) for @wrong, "--- stdout", $run->{stdout}, "--- stderr", $run->{stderr};
+}
+
+my %modes = irqchip_modes();
+my $only = $ENV{BOOT_TESTS}; # a pattern, for work on one of them
+for my $t (read_tests("$FindBin::Bin/boot-tests")) {
+	next if $only && $t->{name} !~ /$only/;
+	for my $mode (split ' ', $t->{irqchip} // 'split kernel') {
+	SKIP: {
+			my $why = exists $modes{$mode} ? $modes{$mode} : "not known to this sipi";
+			skip "$t->{name} ($mode): this host lacks irqchip $mode: $why", 1 if $why;
+			run_test($t, $mode);
+		}
+	}
+}
+done_testing;
