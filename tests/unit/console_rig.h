@@ -179,6 +179,15 @@ static inline void rig_redirect(const struct rig_fds *fds)
 	alarm(30);
 }
 
+/* A child must die of its faults, not run cmocka's handlers. */
+static inline void rig_default_signals(void)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP, SIGABRT};
+
+	for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		signal(faults[i], SIG_DFL);
+}
+
 static inline pid_t rig_start(void **state, const struct rig_fds *fds, void (*body)(void))
 {
 	pid_t pid;
@@ -190,6 +199,7 @@ static inline pid_t rig_start(void **state, const struct rig_fds *fds, void (*bo
 	if (pid)
 		return pid;
 	setenv("SIPI_IO", *state, 1);
+	rig_default_signals();
 	rig_redirect(fds);
 	body();
 	_exit(0);

@@ -118,7 +118,7 @@ static void cpu_resets_leave_the_uart_alone(void **state)
 	assert_int_equal(in(DATA), 'a');
 }
 
-/* DS "Summary of Registers": IER and MCR have zeros in the bits that do not exist; SCR holds everything. */
+/* DS "Summary of Registers": IER and MCR have bits that do not exist; SCR holds everything. */
 static void undefined_bits_read_zero(void **state)
 {
 	(void)state;

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 /* As `sipi run` has it without options. */
-#define RAM_SIZE (64ul << 20)
-#define PINS	 24
-#define ENTRY	 0x7c00
+#define RAM_SIZE  (64ul << 20)
+#define PINS	  24
+#define ENTRY	  0x7c00
 #define EXIT_PORT 0xf4
 
 /* KVM's limit for a CPUID table. */

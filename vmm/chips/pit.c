@@ -87,6 +87,7 @@ static void set_out(struct pit_channel *c, bool level)
 /* "Gate": in modes 1 and 5 only its edge matters, in the others a low level stops the count. */
 static bool counting(const struct pit_channel *c)
 {
+	/* The phases from PIT_COUNT on are those that decrement. */
 	return c->phase >= PIT_COUNT && (c->gate || mode(c) == 1 || mode(c) == 5);
 }
 
