@@ -174,10 +174,6 @@ static void check_to_x2apic(void)
 	apic_logical(0x04, DFR_FLAT);
 	fill();
 	ipi_shorthand(ICR_SELF, DM_FIXED, VEC_SELF); /* stays in the IRR: TPR and IF hold it */
-	apic_mode_set(APIC_MODE_DISABLED);
-	apic_mode_set(APIC_MODE_XAPIC);
-	fill();
-	ipi_shorthand(ICR_SELF, DM_FIXED, VEC_SELF);
 	wrmsr(MSR_APIC_BASE, base_with(APIC_MODE_X2APIC));
 	apic_follow();
 	for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {

@@ -12,7 +12,7 @@
 #include "lib/smp.h"
 #include "lib/timer.h"
 
-#define ROUNDS	   500
+#define ROUNDS	   200
 #define LIMIT_USEC 5000000
 #define INIT_USEC  10000 /* what the protocol asks for between INIT and SIPI */
 
@@ -197,13 +197,14 @@ static void bench_ipis(void)
 	irq_install(VEC_SELF, on_self);
 	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++) {
 		enum apic_mode mode = modes[i];
+		bool set;
 
 		if (mode == APIC_MODE_X2APIC && !x2apic_supported()) {
 			report_skip("no x2APIC", "IPIs in x2APIC mode");
 			continue;
 		}
-		if (!report(apic_mode_set(mode) && smp_run(1, set_mode, &mode, LIMIT_USEC),
-			    "both CPUs are in %s mode", apic_mode_name()))
+		set = apic_mode_set(mode) && smp_run(1, set_mode, &mode, LIMIT_USEC);
+		if (!report(set, "both CPUs are in %s mode", apic_mode_name()))
 			return;
 		bench_round_trip(false);
 		bench_round_trip(true);

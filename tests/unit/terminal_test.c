@@ -10,7 +10,7 @@
 
 struct tty {
 	int master, slave;
-	int report[2]; /* the shell's: one byte each time its job stops */
+	int report[2]; /* the shell's: J when its job runs, S when it has stopped */
 	int output[2]; /* the job's stdout, unless that is the tty */
 	pid_t shell;
 	volatile pid_t *job; /* shared with the shell */
@@ -77,17 +77,22 @@ static void job_or_shell(const struct tty *t, enum place place, const struct rig
 			 void (*body)(void))
 {
 	struct rlimit none = {0, 0};
+	pid_t job;
 
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	CHECK(setsid() > 0);
 	CHECK(!ioctl(t->slave, TIOCSCTTY, 0));
 	signal(SIGTTOU, SIG_IGN);
-	*t->job = fork();
-	if (*t->job) {
-		setpgid(*t->job, *t->job);
+	job = fork();
+	CHECK(job >= 0);
+	if (job) {
+		*t->job = job;
+		setpgid(job, job);
 		if (place == FOREGROUND)
-			tcsetpgrp(t->slave, *t->job);
+			tcsetpgrp(t->slave, job);
+		if (write(t->report[1], "J", 1) != 1)
+			_exit(1);
 		shell(t);
 	}
 	setpgid(0, 0);
@@ -146,6 +151,14 @@ static void wait_ready(struct tty *t)
 	if (read(t->output[0], &c, 1) != 1)
 		finish(t);
 	assert_int_equal(c, 'R');
+	assert_int_equal(read(t->report[0], &c, 1), 1);
+	assert_int_equal(c, 'J');
+}
+
+static void send(const struct tty *t, int sig)
+{
+	assert_true(*t->job > 1);
+	kill(*t->job, sig);
 }
 
 static void type(const struct tty *t, const char *keys)
@@ -217,7 +230,7 @@ static void restored_by_each_signal_that_ends_us(void **state)
 		start(state, &t, until_last_body);
 		wait_ready(&t);
 		assert_true(is_raw(&t));
-		kill(*t.job, signals[i]);
+		send(&t, signals[i]);
 		status = finish(&t);
 		assert_false(is_raw(&t));
 		assert_true(WIFSIGNALED(status));
@@ -279,19 +292,19 @@ static void cooked_while_stopped_and_raw_when_continued(void **state)
 	start_with(state, &t, FOREGROUND, t.output[1], -1, until_last_body);
 	wait_ready(&t);
 	for (int i = 0; i < 2; i++) {
-		kill(*t.job, SIGTSTP);
+		send(&t, SIGTSTP);
 		wait_stopped(&t);
 		assert_false(is_raw(&t));
-		kill(*t.job, SIGCONT);
+		send(&t, SIGCONT);
 		assert_true(becomes_raw(&t, true));
 		usleep(20000); /* SIGTSTP's handler is in place again */
 	}
 	/* SIGSTOP cannot be caught; the shell sets its own mode */
-	kill(*t.job, SIGSTOP);
+	send(&t, SIGSTOP);
 	wait_stopped(&t);
 	assert_true(is_raw(&t));
 	tcsetattr(t.slave, TCSANOW, &cooked);
-	kill(*t.job, SIGCONT);
+	send(&t, SIGCONT);
 	assert_true(becomes_raw(&t, true));
 	type(&t, "!");
 	assert_int_equal(finish(&t), 0);

@@ -2,7 +2,7 @@
 #
 # make bench: what sipi costs against bare KVM, in one table (tools/bench/bench.pl says how)
 
-BENCH_COUNT := 200000
+BENCH_COUNT := 50000
 bench_images := $(B)/bench/start.bin $(foreach i,port mmio,$(B)/bench/$(i).bin $(B)/bench/$(i)-1.bin)
 
 $(B)/bench/%: tools/bench/%.c

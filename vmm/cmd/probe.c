@@ -178,7 +178,7 @@ int cmd_probe(int argc, char **argv)
 	int kvm;
 
 	if (argc > 1) {
-		error_set(&err, EXIT_SETUP, "probe: '%s': takes no arguments", argv[1]);
+		error_fill(&err, EXIT_SETUP, "probe: '%s': takes no arguments", argv[1]);
 		return cmd_fail(&err);
 	}
 	kvm = kvm_open(&err);

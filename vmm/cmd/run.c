@@ -116,7 +116,7 @@ static int dump_tree(const struct run *r, struct error *err)
 	if (!f)
 		return error_set(err, EXIT_SETUP, "%s: %s", r->opt.dump_dtb, strerror(errno));
 	if (fwrite(r->fdt, 1, r->fdt_len, f) != r->fdt_len || fflush(f) != 0) {
-		error_set(err, EXIT_SETUP, "%s: %s", r->opt.dump_dtb, strerror(errno));
+		error_fill(err, EXIT_SETUP, "%s: %s", r->opt.dump_dtb, strerror(errno));
 		fclose(f);
 		return -1;
 	}
@@ -210,6 +210,30 @@ static int exit_code(const struct outcome *o)
 	}
 }
 
+static void plural(uint64_t n, const char *what, const char *more)
+{
+	if (n)
+		fprintf(stderr, ", %" PRIu64 " %s%s", n, what, n == 1 ? "" : more);
+}
+
+/* The closing line. */
+static void conclude(const struct outcome *o, const struct machine_stats *st, uint64_t ns)
+{
+	bool has_cpu = o->kind == OUTCOME_TRIPLE_FAULT || o->kind == OUTCOME_STRICT ||
+		       o->kind == OUTCOME_KVM;
+
+	fprintf(stderr, "sipi: ");
+	if (has_cpu)
+		fprintf(stderr, "cpu %u: ", o->cpu);
+	fprintf(stderr, "%s%s", o->kind == OUTCOME_GUEST_EXIT ? "guest ended with " : "", o->text);
+	if (o->kind != OUTCOME_TIMEOUT)
+		fprintf(stderr, ", after %.3f s", (double)ns / (double)NSEC_PER_SEC);
+	plural(st->resets, "reset", "s");
+	plural(st->unclaimed, "unclaimed access", "es");
+	plural(st->console_lost, "console byte", "s");
+	fputs(st->console_lost ? " lost\n" : "\n", stderr);
+}
+
 static int run_machine(struct run *r)
 {
 	uint64_t start = clock_now_ns();
@@ -222,25 +246,8 @@ static int run_machine(struct run *r)
 	machine_stats(r->machine, &st);
 	if (o->kind == OUTCOME_SIGNAL)
 		r->sig = (int)o->code;
-	if (o->kind != OUTCOME_GUEST_EXIT || !r->opt.quiet) {
-		fprintf(stderr, "sipi: ");
-		if (o->kind == OUTCOME_TRIPLE_FAULT || o->kind == OUTCOME_STRICT ||
-		    o->kind == OUTCOME_KVM)
-			fprintf(stderr, "cpu %u: ", o->cpu);
-		fprintf(stderr, "%s%s, after %.3f s",
-			o->kind == OUTCOME_GUEST_EXIT ? "guest ended with " : "", o->text,
-			(double)(clock_now_ns() - start) / (double)NSEC_PER_SEC);
-		if (st.resets)
-			fprintf(stderr, ", %" PRIu64 " reset%s", st.resets,
-				st.resets == 1 ? "" : "s");
-		if (st.unclaimed)
-			fprintf(stderr, ", %" PRIu64 " unclaimed access%s (see --trace)",
-				st.unclaimed, st.unclaimed == 1 ? "" : "es");
-		if (st.console_lost)
-			fprintf(stderr, ", %" PRIu64 " console byte%s lost", st.console_lost,
-				st.console_lost == 1 ? "" : "s");
-		fputc('\n', stderr);
-	}
+	if (o->kind != OUTCOME_GUEST_EXIT || !r->opt.quiet)
+		conclude(o, &st, clock_now_ns() - start);
 	machine_report(r->machine);
 	return exit_code(o);
 }

@@ -330,7 +330,7 @@ struct console *console_open(struct loop *loop, enum console_kind kind, const ch
 	struct console *c = calloc(1, sizeof(*c));
 
 	if (!c) {
-		error_set(err, EXIT_SETUP, "no memory for the console");
+		error_fill(err, EXIT_SETUP, "no memory for the console");
 		return NULL;
 	}
 	c->loop = loop;

@@ -315,7 +315,7 @@ struct loop *loop_create(const char **why, struct error *err)
 
 	if (!loop || slots_grow(loop)) {
 		free(loop);
-		error_set(err, EXIT_SETUP, "no memory for the event loop");
+		error_fill(err, EXIT_SETUP, "no memory for the event loop");
 		return NULL;
 	}
 	if (choose_backend(loop, why ? why : &unused, err)) {
@@ -326,7 +326,7 @@ struct loop *loop_create(const char **why, struct error *err)
 	loop->wake = (struct watch){.events = POLLIN, .ready = woken, .ctx = loop};
 	loop->wake.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (loop->wake.fd < 0) {
-		error_set(err, EXIT_SETUP, "cannot create an eventfd: %s", strerror(errno));
+		error_fill(err, EXIT_SETUP, "cannot create an eventfd: %s", strerror(errno));
 		loop_destroy(loop);
 		return NULL;
 	}

@@ -67,6 +67,7 @@ int kvm_vcpu_get_msr(int vcpu, uint32_t index, uint64_t *value);
 int kvm_vcpu_set_msr(int vcpu, uint32_t index, uint64_t value);
 int kvm_vcpu_interrupt(int vcpu, uint8_t vector);
 int kvm_vcpu_nmi(int vcpu);
+int kvm_vcpu_tsc_khz(int vcpu);
 /* The guest-physical address behind a linear one; -EFAULT where none is mapped. */
 int kvm_vcpu_translate(int vcpu, uint64_t linear, uint64_t *gpa);
 

@@ -82,10 +82,7 @@ struct trial {
 	uint8_t *mem;
 };
 
-static int fail(struct error *err, const char *step, int r)
-{
-	return error_set(err, EXIT_SKIP, "%s: %s", step, strerror(-r));
-}
+#define fail(err, step, r) error_set((err), EXIT_SKIP, "%s: %s", (step), strerror(-(r)))
 
 static int trial_vm(struct trial *t, bool split, struct error *err)
 {

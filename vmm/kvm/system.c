@@ -13,27 +13,44 @@
 
 #define KVM_DEV "/dev/kvm"
 
+/* The name of a group. /etc/group alone: getgrgid() would load NSS modules, which a static binary has not. */
+static void group_name(gid_t gid, char *buf, size_t size)
+{
+	FILE *f = fopen("/etc/group", "re");
+	struct group *gr;
+
+	snprintf(buf, size, "%u", gid);
+	while (f && (gr = fgetgrent(f))) {
+		if (gr->gr_gid == gid) {
+			snprintf(buf, size, "%s", gr->gr_name);
+			break;
+		}
+	}
+	if (f)
+		fclose(f);
+}
+
 /* Who may open the device: its group where that has access, else the rule that would give access. */
 static int refused(struct error *err)
 {
 	struct stat st;
-	struct group *gr;
+	char group[64];
 
-	if (stat(KVM_DEV, &st) == 0 && (st.st_mode & 0060) == 0060) {
-		gr = getgrgid(st.st_gid);
-		if (gr)
-			return error_set(err, EXIT_SETUP,
-					 KVM_DEV
-					 ": permission denied; join the group '%s' (sudo usermod "
-					 "-aG %s $USER, then log in again)",
-					 gr->gr_name, gr->gr_name);
-	}
+	if (stat(KVM_DEV, &st) < 0)
+		return error_set(err, EXIT_SETUP, KVM_DEV ": permission denied");
+	if ((st.st_mode & 0060) != 0060)
+		return error_set(err, EXIT_SETUP,
+				 KVM_DEV
+				 ": permission denied; its mode is %04o: give your user access "
+				 "(sudo setfacl -m u:$USER:rw " KVM_DEV ", or the udev rule "
+				 "KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\")",
+				 st.st_mode & 07777);
+	group_name(st.st_gid, group, sizeof(group));
 	return error_set(err, EXIT_SETUP,
 			 KVM_DEV
-			 ": permission denied; its mode is %04o: give your user access (sudo "
-			 "setfacl -m u:$USER:rw " KVM_DEV ", or the udev rule "
-			 "KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\")",
-			 st.st_mode & 07777);
+			 ": permission denied; join the group '%s' (sudo usermod -aG %s $USER, "
+			 "then log in again)",
+			 group, group);
 }
 
 int kvm_open(struct error *err)

@@ -139,6 +139,11 @@ int kvm_vcpu_nmi(int vcpu)
 	return kvm_ioctl(vcpu, KVM_NMI, NULL);
 }
 
+int kvm_vcpu_tsc_khz(int vcpu)
+{
+	return kvm_ioctl(vcpu, KVM_GET_TSC_KHZ, NULL);
+}
+
 int kvm_vcpu_translate(int vcpu, uint64_t linear, uint64_t *gpa)
 {
 	struct kvm_translation t = {.linear_address = linear};

@@ -9,6 +9,10 @@
 #define LEAF1_ECX_X2APIC       (1u << 21)
 #define LEAF1_ECX_TSC_DEADLINE (1u << 24)
 #define LEAF1_ECX_HYPERVISOR   (1u << 31)
+#define LEAF_HYPERVISOR	       0x40000000u
+#define LEAF_FREQUENCIES       0x40000010u
+#define KVM_APIC_BUS_KHZ       1000000u /* KVM's LAPIC timer counts nanoseconds (APIC_BUS_CYCLE_NS) */
+#define CPUID_ENTRIES	       256u	/* what kvm_supported_cpuid() has room for */
 #define LEAF1_EDX_HTT	       (1u << 28)
 
 int cpuid_create(struct machine *m, struct error *err)
@@ -69,10 +73,50 @@ static void leaf4(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
 	e->eax = (e->eax & 0x3fff) | (cores - 1) << 26;
 }
 
+static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *c, uint32_t function)
+{
+	for (unsigned i = 0; i < c->nent; i++)
+		if (c->entries[i].function == function)
+			return &c->entries[i];
+	return NULL;
+}
+
+static struct kvm_cpuid_entry2 *append(struct kvm_cpuid2 *c, uint32_t function, uint32_t index)
+{
+	struct kvm_cpuid_entry2 *e = c->nent < CPUID_ENTRIES ? &c->entries[c->nent++] : NULL;
+
+	if (e)
+		*e = (struct kvm_cpuid_entry2){.function = function, .index = index};
+	return e;
+}
+
+/*
+ * The frequencies of the TSC and of the APIC timer in kHz, in the leaf that VMware defined and QEMU
+ * offers on KVM as well: a guest that reads it need not calibrate.
+ */
+static void frequencies(struct vcpu *v)
+{
+	struct kvm_cpuid2 *c = v->m->cpuid;
+	struct kvm_cpuid_entry2 *signature = find(c, LEAF_HYPERVISOR);
+	int khz = kvm_vcpu_tsc_khz(v->fd);
+	struct kvm_cpuid_entry2 *e;
+
+	if (khz <= 0 || !signature || find(c, LEAF_FREQUENCIES))
+		return;
+	e = append(c, LEAF_FREQUENCIES, 0);
+	if (!e)
+		return;
+	e->eax = (uint32_t)khz;
+	e->ebx = KVM_APIC_BUS_KHZ;
+	if (signature->eax < LEAF_FREQUENCIES)
+		signature->eax = LEAF_FREQUENCIES;
+}
+
 int cpuid_apply(struct vcpu *v)
 {
 	struct kvm_cpuid2 *c = v->m->cpuid;
 	bool topology_levels[2][2] = {{false}};
+	struct kvm_cpuid_entry2 *added;
 
 	for (unsigned i = 0; i < c->nent; i++) {
 		struct kvm_cpuid_entry2 *e = &c->entries[i];
@@ -93,10 +137,12 @@ int cpuid_apply(struct vcpu *v)
 
 		if (!topology_levels[f][0])
 			continue; /* no such leaf on this host */
-		if (topology_levels[f][1] || c->nent >= 256)
+		if (topology_levels[f][1])
 			continue;
-		c->entries[c->nent] = (struct kvm_cpuid_entry2){.function = function, .index = 1};
-		topology(v, &c->entries[c->nent++]);
+		added = append(c, function, 1);
+		if (added)
+			topology(v, added);
 	}
+	frequencies(v);
 	return kvm_vcpu_set_cpuid(v->fd, c);
 }

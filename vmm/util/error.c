@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int error_set(struct error *err, int code, const char *fmt, ...)
+void error_fill(struct error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -12,5 +12,4 @@ int error_set(struct error *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	return -1;
 }

@@ -22,8 +22,13 @@ struct error {
 	char text[320];
 };
 
-/* Fills *err and returns -1, so that a caller can write "return error_set(err, EXIT_SETUP, ...)". */
-int error_set(struct error *err, int code, const char *fmt, ...)
+void error_fill(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Fills *err and is -1, so that a caller can write "return error_set(err, EXIT_SETUP, ...)". A macro, so
+ * that compilers and analysers see that what follows a refusal is not reached.
+ */
+#define error_set(err, code, ...) (error_fill((err), (code), __VA_ARGS__), -1)
 
 #endif

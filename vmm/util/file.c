@@ -46,7 +46,7 @@ static int read_open(const char *path, int fd, size_t max, uint8_t **data, size_
 		return error_set(err, EXIT_SETUP, "%s: out of memory", path);
 	if (read_all(fd, *data, *len) == 0)
 		return 0;
-	error_set(err, EXIT_SETUP, "%s: %s", path, strerror(errno));
+	error_fill(err, EXIT_SETUP, "%s: %s", path, strerror(errno));
 	free(*data);
 	*data = NULL;
 	return -1;

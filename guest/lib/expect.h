@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GUEST_EXPECT_H
+#define GUEST_EXPECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/timer.h"
+
+/*
+ * What guests that count interrupts ask. An interrupt that must come has EXPECT_USEC, which a busy
+ * host may need and only a failure uses up; one that must not come is given QUIET_USEC to show up.
+ */
+#define EXPECT_USEC 3000000
+#define QUIET_USEC  1000
+
+/* WAIT_FOR with this CPU's interrupts open meanwhile; they are off afterwards. */
+#define OPEN_FOR(cond, usec)                                                                       \
+	({                                                                                         \
+		bool open_ok_;                                                                     \
+		sti();                                                                             \
+		open_ok_ = WAIT_FOR(cond, usec);                                                   \
+		cli();                                                                             \
+		open_ok_;                                                                          \
+	})
+
+/* Interrupts open for QUIET_USEC: what should not come had its chance. */
+void settle(void);
+
+/* Whether the CPU takes the vector n times since irq_clear(), no more, and no other CPU does. */
+bool took(unsigned cpu, unsigned vector, uint32_t n);
+/* The same for all CPUs: want[i] times on CPU i. Says what differs. */
+bool took_each(unsigned vector, const uint32_t *want);
+
+/* Like smp_run_all(), with the caller's interrupts open while it waits for the others. */
+bool run_all_open(void (*fn)(void *), void *arg, uint64_t usec);
+/* Takes every CPU that is up to this mode, the caller last. */
+bool all_to_mode(int mode);
+
+/*
+ * The chips are KVM's own: its I/O APIC says version 0x11, the machine's 0x20. Where KVM is known
+ * to deviate, report_known() makes a failed check a skipped one that says so.
+ */
+bool kvm_chips(void);
+void report_known(bool ok, bool known, const char *deviation, const char *name);
+
+#endif
