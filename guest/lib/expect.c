@@ -9,6 +9,7 @@
 
 #define LINES_SHOWN 8
 #define IOAPIC_KVM  0x11
+#define VEC_PROBE   0xfc
 #define MODE_USEC   5000000
 
 void settle(void)
@@ -92,6 +93,26 @@ bool all_to_mode(int mode)
 bool kvm_chips(void)
 {
 	return (ioapic_read(IOAPIC_REG_VERSION) & 0xff) == IOAPIC_KVM;
+}
+
+static bool in_service;
+
+static void on_probe(struct regs *r)
+{
+	in_service = apic_bit(APIC_ISR, (unsigned)r->vector);
+	apic_eoi();
+}
+
+bool lapic_in_service(void)
+{
+	static bool asked;
+
+	if (!asked) {
+		irq_install(VEC_PROBE, on_probe);
+		ipi(0, VEC_PROBE);
+		asked = OPEN_FOR(irq_count(0, VEC_PROBE), EXPECT_USEC);
+	}
+	return in_service;
 }
 
 void report_known(bool ok, bool known, const char *deviation, const char *name)

@@ -42,6 +42,13 @@ bool all_to_mode(int mode);
  * to deviate, report_known() makes a failed check a skipped one that says so.
  */
 bool kvm_chips(void);
+/*
+ * Whether an interrupt that was taken stays in service until its EOI (SDM Vol. 3A 10.8.4). A KVM
+ * without VMX and SVM may end it as it is taken: its ISR stays empty, and the EOI of a level
+ * interrupt reaches the I/O APIC before the handler runs. Asked once, on CPU 0.
+ */
+bool lapic_in_service(void);
+#define NO_SERVICE "this host's KVM ends interrupts when they are taken"
 void report_known(bool ok, bool known, const char *deviation, const char *name);
 
 #endif

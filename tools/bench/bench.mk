@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: MIT
 #
-# make bench: what sipi costs against bare KVM, in one table (tools/bench/bench.pl says how)
+# make bench: what sipi costs, against bare KVM and in the guest; bench.pl says how it is measured
 
 BENCH_COUNT := 50000
-bench_images := $(B)/bench/start.bin $(foreach i,port mmio,$(B)/bench/$(i).bin $(B)/bench/$(i)-1.bin)
+bench_images := $(B)/bench/start.bin \
+	$(foreach i,port mmio,$(B)/bench/$(i).bin $(B)/bench/$(i)-1.bin)
 
 $(B)/bench/%: tools/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(SIPI_CFLAGS) $(LDFLAGS) -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(SIPI_CFLAGS) $(LDFLAGS) -o $@ $<
 
-# Flat binaries. NAME-1.bin makes one round trip.
-bench_flat = $(CC) -m32 -static -no-pie -nostdlib -Wl,--build-id=none -Wl,-melf_i386 -Wl,-Ttext=0x7c00 \
-	-Wl,-e,0x7c00 -Wl,--oformat=binary -Wa,--noexecstack
-$(B)/bench/%-1.bin: tools/bench/%.S
+# Flat binaries; NAME-1.bin makes one round trip, NAME.bin all of them.
+bench_flat = $(CC) -m32 -static -no-pie -nostdlib -Wl,--build-id=none -Wl,-melf_i386 \
+	-Wl,-Ttext=0x7c00 -Wl,-e,0x7c00 -Wl,--oformat=binary -Wa,--noexecstack
+$(B)/bench/%-1.bin: tools/bench/%.S tools/bench/bench.mk
 	@mkdir -p $(@D)
-	$(bench_flat) -DCOUNT=1 -o $@ $<
-$(B)/bench/%.bin: tools/bench/%.S
+	$(say) GUEST $@
+	$(Q)$(bench_flat) -DCOUNT=1 -o $@ $<
+$(B)/bench/%.bin: tools/bench/%.S tools/bench/bench.mk
 	@mkdir -p $(@D)
-	$(bench_flat) -DCOUNT=$(BENCH_COUNT) -o $@ $<
+	$(say) GUEST $@
+	$(Q)$(bench_flat) -DCOUNT=$(BENCH_COUNT) -o $@ $<
 
+.PHONY: bench-tools
 bench-tools: $(B)/bench/floor $(B)/bench/turns $(bench_images)
 
-bench: $(B)/sipi guests bench-tools
-	perl tools/bench/bench.pl $(B) $(BENCH_COUNT)
+bench: $(B)/sipi build/guest/spin build/guest/bench bench-tools
+	@perl tools/bench/bench.pl $(B) $(BENCH_COUNT)

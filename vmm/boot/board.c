@@ -8,38 +8,41 @@
 
 #include "boot/board_internal.h"
 #include "chips/ioapic.h"
-
-_Static_assert(BOARD_TEST_PORTS == IOAPIC_PINS, "one test port an IOAPIC pin");
+#include "devices/debug_exit.h"
+#include "devices/rtc.h"
+#include "devices/serial.h"
+#include "devices/test_lines.h"
 
 #define PAGE 4096u
 
 const struct board_device_info board_devices[BOARD_DEVICES] = {
 	[BOARD_SERIAL] = {.name = "serial",
 			  .compatible = "ns16550a",
-			  .ports = {BOARD_SERIAL_PORTS},
+			  .ports = {SERIAL_PORTS},
 			  .port_offset = offsetof(struct board, serial_port),
 			  .irq_offset = offsetof(struct board, serial_irq)},
 	[BOARD_RTC] = {.name = "rtc",
 		       .compatible = "motorola,mc146818",
-		       .ports = {BOARD_RTC_PORTS},
+		       .ports = {RTC_PORTS},
 		       .port_offset = offsetof(struct board, rtc_port),
 		       .irq_offset = offsetof(struct board, rtc_irq)},
 	[BOARD_KBC] = {.name = "keyboard-controller",
 		       .compatible = "intel,8042",
 		       .ports = {1, 1},
 		       .second_at = 4,
-		       .port_offset = offsetof(struct board, kbc_port)},
+		       .port_offset = offsetof(struct board, kbc_port),
+		       .fixed_irq = BOARD_KBC_IRQ},
 	[BOARD_DEBUG_EXIT] = {.name = "debug-exit",
 			      .compatible = "sipi,debug-exit",
-			      .ports = {BOARD_DEBUG_EXIT_PORTS},
+			      .ports = {DEBUG_EXIT_PORTS},
 			      .port_offset = offsetof(struct board, debug_exit_port)},
 	[BOARD_POST] = {.name = "post",
 			.compatible = "sipi,post",
-			.ports = {BOARD_POST_PORTS},
+			.ports = {1},
 			.port_offset = offsetof(struct board, post_port)},
 	[BOARD_TEST] = {.name = "test-lines",
 			.compatible = "sipi,test-lines",
-			.ports = {BOARD_TEST_PORTS},
+			.ports = {TEST_LINES_PORTS},
 			.port_offset = offsetof(struct board, test_port)},
 };
 
@@ -161,7 +164,7 @@ static unsigned list_ports(const struct board *b, struct port_range *list)
 
 	for (enum board_device dev = 0; dev < BOARD_DEVICES; dev++) {
 		const struct board_device_info *info = &board_devices[dev];
-		unsigned base = *board_port((struct board *)(uintptr_t)b, dev);
+		unsigned base = board_port(b, dev);
 
 		for (unsigned i = 0; base && i < 2 && info->ports[i]; i++)
 			list[n++] = (struct port_range){info->name, base + i * info->second_at,
@@ -189,28 +192,35 @@ static int check_ports(const struct board *b, struct error *err)
 	return 0;
 }
 
-static int check_irq(const char *name, unsigned port, unsigned irq, struct error *err)
+/* taken: by GSI, who has it. */
+static int check_irq(const struct board *b, enum board_device dev, const char *taken[],
+		     struct error *err)
 {
+	const char *name = board_devices[dev].name;
+	unsigned port = board_port(b, dev), irq = board_irq(b, dev);
+
+	if (!port)
+		return 0;
 	if (irq >= IOAPIC_PINS)
 		return error_set(err, EXIT_SETUP,
 				 "/isa/%s@i%x: GSI %u; the IOAPIC has pins 0 to %d", name, port,
 				 irq, IOAPIC_PINS - 1);
-	if (irq == 0 || irq == 2)
-		return error_set(err, EXIT_SETUP, "/isa/%s@i%x: GSI %u belongs to the PIT", name,
-				 port, irq);
+	/* Edge-triggered lines cannot be shared. */
+	if (taken[irq])
+		return error_set(err, EXIT_SETUP, "/isa/%s@i%x: GSI %u is taken by %s", name, port,
+				 irq, taken[irq]);
+	taken[irq] = name;
 	return 0;
 }
 
 static int check_irqs(const struct board *b, struct error *err)
 {
-	if (b->serial_port && check_irq("serial", b->serial_port, b->serial_irq, err))
-		return -1;
-	if (b->rtc_port && check_irq("rtc", b->rtc_port, b->rtc_irq, err))
-		return -1;
-	/* Edge-triggered lines cannot be shared. */
-	if (b->serial_port && b->rtc_port && b->serial_irq == b->rtc_irq)
-		return error_set(err, EXIT_SETUP, "/isa/rtc@i%x: GSI %u is taken by /isa/serial",
-				 b->rtc_port, b->rtc_irq);
+	/* The PIT is IRQ 0; on an IOAPIC, a PC has it at pin 2 (MP specification 1.4, 5.2). */
+	const char *taken[IOAPIC_PINS] = {[0] = "the PIT", [2] = "the PIT"};
+
+	for (enum board_device dev = 0; dev < BOARD_DEVICES; dev++)
+		if (board_has_irq(dev) && check_irq(b, dev, taken, err))
+			return -1;
 	return 0;
 }
 

@@ -16,13 +16,7 @@
 #define BOARD_MEM_MIN	  (2ull << 20)
 #define BOARD_MEM_MAX	  (1ull << 40)
 #define BOARD_APIC_ID_MAX 0xfffffffeu
-
-/* How many I/O ports each device takes. */
-#define BOARD_SERIAL_PORTS     8
-#define BOARD_RTC_PORTS	       2
-#define BOARD_DEBUG_EXIT_PORTS 4
-#define BOARD_POST_PORTS       1
-#define BOARD_TEST_PORTS       24 /* one an IOAPIC pin */
+#define BOARD_KBC_IRQ	  1 /* where every PC has it */
 
 struct board_cpu {
 	uint32_t apic_id;

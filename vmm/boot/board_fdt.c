@@ -118,8 +118,7 @@ static void write_apics(struct writer *w)
 static void write_device(struct writer *w, const struct board *b, enum board_device dev)
 {
 	const struct board_device_info *info = &board_devices[dev];
-	struct board *fields = (struct board *)(uintptr_t)b;
-	uint32_t port = *board_port(fields, dev);
+	uint32_t port = board_port(b, dev);
 	uint32_t reg[6] = {ISA_IO,	  port, info->ports[0], ISA_IO, port + info->second_at,
 			   info->ports[1]};
 
@@ -128,8 +127,8 @@ static void write_device(struct writer *w, const struct board *b, enum board_dev
 	begin(w, "%s@i%x", info->name, port);
 	string(w, "compatible", info->compatible);
 	cells(w, "reg", reg, info->ports[1] ? 6 : 3);
-	if (info->irq_offset)
-		CELLS(w, "interrupts", *board_irq(fields, dev), SENSE_EDGE_RISING);
+	if (board_has_irq(dev))
+		CELLS(w, "interrupts", board_irq(b, dev), SENSE_EDGE_RISING);
 	if (dev == BOARD_SERIAL) {
 		CELLS(w, "clock-frequency", SERIAL_CLOCK);
 		CELLS(w, "current-speed", 115200);

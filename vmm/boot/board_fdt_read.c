@@ -108,7 +108,7 @@ static int read_memory(const struct tree_reader *r, int node, struct board *b)
 {
 	uint64_t range[3][2] = {{0}}, expected[3][2];
 	const char *type;
-	unsigned n = 1;
+	unsigned n;
 	int rc = tree_string(r, node, "device_type", &type);
 
 	if (rc < 0)
@@ -268,46 +268,46 @@ static int check_interrupt_parent(const struct tree *t, int node)
 	return tree_refuse(r, node, "interrupt-parent is missing");
 }
 
-static int read_interrupt(const struct tree *t, int node, const struct board_device_info *info,
-			  uint8_t *irq)
+static int read_interrupt(const struct tree *t, int node, enum board_device dev, struct board *b)
 {
+	const struct board_device_info *info = &board_devices[dev];
 	uint32_t spec[2];
 	const void *data;
-	int len;
+	int len, found;
 
-	if (!info->irq_offset) {
-		int found = tree_find(&t->r, node, "interrupts", &data, &len);
-
+	if (!board_has_irq(dev)) {
+		found = tree_find(&t->r, node, "interrupts", &data, &len);
 		return found > 0 ? tree_refuse(&t->r, node, "interrupts: this device has none")
 				 : found;
 	}
 	if (tree_cells(&t->r, node, "interrupts", spec, 2))
 		return -1;
-	if (spec[0] > UINT8_MAX)
-		return tree_refuse(&t->r, node, "interrupts: there is no GSI %u", spec[0]);
+	if (spec[0] > UINT8_MAX || (info->fixed_irq && spec[0] != info->fixed_irq))
+		return tree_refuse(&t->r, node, "interrupts: it cannot have GSI %u", spec[0]);
 	if (spec[1] != SENSE_EDGE_RISING)
 		return tree_refuse(&t->r, node, "interrupts: sense %u is not %u (rising edge)",
 				   spec[1], SENSE_EDGE_RISING);
-	*irq = (uint8_t)spec[0];
+	if (info->irq_offset)
+		*((uint8_t *)b + info->irq_offset) = (uint8_t)spec[0];
 	return check_interrupt_parent(t, node);
 }
 
 static int read_device(const struct tree *t, int node, struct board *b)
 {
-	const struct board_device_info *info;
 	enum board_device dev;
+	uint16_t port;
 
 	if (find_device(&t->r, node, &dev))
 		return -1;
-	info = &board_devices[dev];
-	if (*board_port(b, dev))
+	if (board_port(b, dev))
 		return tree_refuse(&t->r, node, "a second \"%s\"; this machine has one at most",
-				   info->compatible);
-	if (read_ports(&t->r, node, info, board_port(b, dev)))
+				   board_devices[dev].compatible);
+	if (read_ports(&t->r, node, &board_devices[dev], &port))
 		return -1;
+	board_set_port(b, dev, port);
 	if (dev == BOARD_SERIAL && tree_expect(&t->r, node, "clock-frequency", SERIAL_CLOCK))
 		return -1;
-	return read_interrupt(t, node, info, board_irq(b, dev));
+	return read_interrupt(t, node, dev, b);
 }
 
 static int read_isa(const struct tree *t, struct board *b)

@@ -34,19 +34,32 @@ struct board_device_info {
 	unsigned ports[2];  /* ports in the first range, and in a second one ... */
 	unsigned second_at; /* ... that starts so far from the first */
 	size_t port_offset; /* of its uint16_t in struct board */
-	size_t irq_offset;  /* of its uint8_t in struct board; 0: it has no interrupt */
+	size_t irq_offset;  /* of its uint8_t in struct board, or 0 */
+	uint8_t fixed_irq;  /* or an interrupt that is always this one, or 0 */
 };
 
 extern const struct board_device_info board_devices[BOARD_DEVICES];
 
-static inline uint16_t *board_port(struct board *b, enum board_device dev)
+static inline uint16_t board_port(const struct board *b, enum board_device dev)
 {
-	return (uint16_t *)(void *)((char *)b + board_devices[dev].port_offset);
+	return *(const uint16_t *)(const void *)((const char *)b + board_devices[dev].port_offset);
 }
 
-static inline uint8_t *board_irq(struct board *b, enum board_device dev)
+static inline void board_set_port(struct board *b, enum board_device dev, uint16_t port)
 {
-	return (uint8_t *)b + board_devices[dev].irq_offset;
+	*(uint16_t *)(void *)((char *)b + board_devices[dev].port_offset) = port;
+}
+
+static inline bool board_has_irq(enum board_device dev)
+{
+	return board_devices[dev].irq_offset || board_devices[dev].fixed_irq;
+}
+
+static inline uint8_t board_irq(const struct board *b, enum board_device dev)
+{
+	if (board_devices[dev].fixed_irq)
+		return board_devices[dev].fixed_irq;
+	return *((const uint8_t *)b + board_devices[dev].irq_offset);
 }
 
 /* What no single property shows: unique APIC IDs, ports and interrupts that do not collide, ... */

@@ -21,7 +21,7 @@ static void show_path(const struct tree_reader *r, int node, char *out, size_t s
 			*out = '?';
 }
 
-int tree_refuse(const struct tree_reader *r, int node, const char *fmt, ...)
+void tree_refuse_fill(const struct tree_reader *r, int node, const char *fmt, ...)
 {
 	char path[PATH_MAX_SHOWN], text[200];
 	va_list ap;
@@ -30,7 +30,7 @@ int tree_refuse(const struct tree_reader *r, int node, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return error_set(r->err, EXIT_SETUP, "device tree: %s: %s", path, text);
+	error_fill(r->err, EXIT_SETUP, "device tree: %s: %s", path, text);
 }
 
 int tree_find(const struct tree_reader *r, int node, const char *name, const void **data, int *len)

@@ -16,8 +16,9 @@ struct tree_reader {
 	struct error *err;
 };
 
-/* Sets "device tree: PATH: text" and returns -1. */
-int tree_refuse(const struct tree_reader *r, int node, const char *fmt, ...)
+/* Sets "device tree: PATH: text" and is -1. */
+#define tree_refuse(r, node, ...) (tree_refuse_fill((r), (node), __VA_ARGS__), -1)
+void tree_refuse_fill(const struct tree_reader *r, int node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* 1: there; 0: not there; -1: there twice (refused). */
 int tree_find(const struct tree_reader *r, int node, const char *name, const void **data, int *len);

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "boot/image.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "boot/board.h"
 #include "boot/image_internal.h"
+#include "util/file.h"
 
 #define MIB	       (UINT64_C(1) << 20)
 #define PATH_MAX_SHOWN 100
 
-int image_refuse(const struct image_source *src, const char *fmt, ...)
+void image_refuse_fill(const struct image_source *src, const char *fmt, ...)
 {
 	size_t len = strlen(src->path);
 	/* A long path must not push the reason out of the line: its end says more than its start.
@@ -29,8 +27,7 @@ int image_refuse(const struct image_source *src, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	return error_set(src->err, EXIT_SETUP, "%s%s: %s", cut ? "..." : "", src->path + cut,
-			 reason);
+	error_fill(src->err, EXIT_SETUP, "%s%s: %s", cut ? "..." : "", src->path + cut, reason);
 }
 
 static uint64_t mib_up(uint64_t bytes)
@@ -142,51 +139,26 @@ int image_set_entry(struct image *img, const struct image_source *src, uint64_t 
 	return 0;
 }
 
-static int read_all(struct image *img, const struct image_source *src, int fd)
-{
-	uint8_t *file = malloc(img->file_size);
-	size_t done = 0;
-	ssize_t n;
-
-	if (!file)
-		return image_refuse(src, "no memory to read it");
-	img->file = file;
-	while (done < img->file_size) {
-		n = read(fd, file + done, img->file_size - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return image_refuse(src, "%s", strerror(errno));
-		if (n == 0)
-			return image_refuse(src, "became shorter while it was read");
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 /*
  * The file is read, not mapped: somebody who truncates it while the guest runs would give a mapping
  * SIGBUS at the next reset.
  */
-static int read_file(struct image *img, const struct image_source *src, int fd)
+static int read_file(struct image *img, const struct image_source *src)
 {
+	uint64_t max = src->ram->size;
 	struct stat st;
+	uint8_t *file;
 
-	if (fstat(fd, &st))
-		return image_refuse(src, "%s", strerror(errno));
-	if (S_ISDIR(st.st_mode))
-		return image_refuse(src, "is a directory; a guest image was expected");
-	if (!S_ISREG(st.st_mode))
-		return image_refuse(src, "is not a regular file; a guest image was expected");
-	if (st.st_size == 0)
-		return image_refuse(src, "is empty; a guest image was expected");
-	if ((uint64_t)st.st_size > src->ram->size)
+	/* file_read() checks all this again; it cannot say that more memory would help. */
+	if (stat(src->path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size > max)
 		return image_refuse(src,
-				    "is larger than memory: %" PRIu64
-				    " MiB, the machine has %" PRIu64 " MiB: use --mem",
-				    mib_up((uint64_t)st.st_size), src->ram->size / MIB);
-	img->file_size = (size_t)st.st_size;
-	return read_all(img, src, fd);
+				    "is larger than memory: it has %" PRIu64
+				    " MiB, the machine %" PRIu64 " MiB: use --mem",
+				    mib_up((uint64_t)st.st_size), max / MIB);
+	if (file_read(src->path, max, &file, &img->file_size, src->err))
+		return -1;
+	img->file = file;
+	return 0;
 }
 
 static int refuse_options(const struct image_source *src, const char *what)
@@ -227,20 +199,13 @@ int image_open(struct image *img, const char *path, const struct image_options *
 	       const struct ram *ram, struct error *err)
 {
 	struct image_source src = {.path = path, .opt = opt, .ram = ram, .err = err};
-	int fd, rc;
 
 	memset(img, 0, sizeof(*img));
-	/* O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return image_refuse(&src, "%s", strerror(errno));
-	rc = read_file(img, &src, fd);
-	close(fd);
-	if (!rc)
-		rc = parse(img, &src);
-	if (rc)
+	if (read_file(img, &src) || parse(img, &src)) {
 		image_close(img);
-	return rc;
+		return -1;
+	}
+	return 0;
 }
 
 void image_place(const struct image *img, const struct ram *ram)

@@ -205,8 +205,8 @@ static int find_multiboot(struct image *img, const struct image_source *src, con
 
 int image_load_elf(struct image *img, const struct image_source *src)
 {
-	struct multiboot_header hdr = {0};
-	struct elf elf = {0};
+	struct multiboot_header hdr;
+	struct elf elf;
 
 	if (read_ehdr(img, src, &elf) || check_ehdr(img, src, &elf))
 		return -1;

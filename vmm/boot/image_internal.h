@@ -12,8 +12,9 @@ struct image_source {
 	struct error *err;
 };
 
-/* Sets "PATH: reason" and returns -1. */
-int image_refuse(const struct image_source *src, const char *fmt, ...)
+/* Sets "PATH: reason" and is -1. */
+#define image_refuse(src, ...) (image_refuse_fill((src), __VA_ARGS__), -1)
+void image_refuse_fill(const struct image_source *src, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Adds a segment that lies within the file and in RAM and overlaps no other; mem_size is not 0. */

@@ -5,21 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "chips/apic_msg.h"
+
 /*
  * Intel I/O APIC with 24 pins, version 0x20 (82093AA register set plus the EOI register of later
  * parts, which directed EOI needs). A pure state machine: what it wants done comes back as effects.
  */
 #define IOAPIC_PINS 24
 #define IOAPIC_LEN  0x1000
-
-enum apic_delivery {
-	APIC_FIXED = 0,
-	APIC_LOWEST = 1,
-	APIC_SMI = 2,
-	APIC_NMI = 4,
-	APIC_INIT = 5,
-	APIC_EXTINT = 7,
-};
 
 /* A message on the APIC bus, as a redirection entry makes it. */
 struct ioapic_msg {
