@@ -42,7 +42,8 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 CPPFLAGS := -Ivmm -I. -D_GNU_SOURCE -DSIPI_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g
 SIPI_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS) -pthread -MMD -MP $(VARIANT)
-LDLIBS := -luring -lfdt
+# Linked in: two libraries less to load at each start, which is counted in tenths of a millisecond.
+LDLIBS := -Wl,-Bstatic -luring -lfdt -Wl,-Bdynamic
 
 rooms := cmd machine boot devices chips io kvm util
 lib_src := $(foreach r,$(rooms),$(wildcard vmm/$(r)/*.c))
@@ -89,7 +90,7 @@ $(B)/sipi: $(B)/obj/vmm/main.o $(B)/libsipi.a
 static: build/sipi-static
 build/sipi-static: build/obj/vmm/main.o build/libsipi.a
 	$(say) LINK $@
-	$(Q)$(CC) $(SIPI_CFLAGS) $(LDFLAGS) -static -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(SIPI_CFLAGS) $(LDFLAGS) -static -o $@ $^ -luring -lfdt
 
 # --- our firmware: one ROM image, carried inside the executable
 
@@ -158,7 +159,7 @@ coverage: | build/deps-COV
 	gcovr --root . --object-directory build/cov --filter 'vmm/chips/' build/cov
 chip_tests := ioapic_test pic_test pit_test
 
--include tools/bench/bench.mk
+include tools/bench/bench.mk
 
 # --- keeping it clean
 

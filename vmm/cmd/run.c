@@ -45,15 +45,35 @@ int cmd_fail(const struct error *err)
 	return err->code;
 }
 
-/* The tree: read from a file, or built from the options. */
-static int make_tree(struct run *r, struct error *err)
+/* --append, or what the tree has, and the words after the image. */
+static char *join_args(const char *first, char **args)
+{
+	size_t len = strlen(first) + 1;
+	char *s;
+
+	for (char **a = args; *a; a++)
+		len += strlen(*a) + 1;
+	s = calloc(1, len);
+	if (!s)
+		return NULL;
+	strcpy(s, first);
+	for (char **a = args; *a; a++) {
+		if (*s)
+			strcat(s, " ");
+		strcat(s, *a);
+	}
+	return s;
+}
+
+/* The tree that the options describe. */
+static int build_tree(struct run *r, struct error *err)
 {
 	struct board b;
 	int ret;
 
-	if (r->opt.machine)
-		return file_read(r->opt.machine, DTB_MAX, (uint8_t **)&r->fdt, &r->fdt_len, err);
 	board_default(&b);
+	free(b.bootargs);
+	b.bootargs = join_args(r->opt.append ? r->opt.append : "", r->opt.args);
 	if (r->opt.apic_ids) {
 		free(b.cpus);
 		b.ncpus = (unsigned)r->opt.cpus;
@@ -63,49 +83,38 @@ static int make_tree(struct run *r, struct error *err)
 	}
 	if (r->opt.mem)
 		b.mem = r->opt.mem;
-	ret = b.cpus ? board_to_fdt(&b, &r->fdt, &r->fdt_len, err)
-		     : error_set(err, EXIT_SETUP, "out of memory");
+	ret = b.cpus && b.bootargs ? board_to_fdt(&b, &r->fdt, &r->fdt_len, err)
+				   : error_set(err, EXIT_SETUP, "out of memory");
 	board_free(&b);
 	return ret;
 }
 
-/* --append and the words after the image, put behind what a tree of the user's says. */
-static char *join_args(const char *first, const char *append, char **args)
+/* The tree of a file, with the guest's command line put in where the user gave one. */
+static int read_tree(struct run *r, struct error *err)
 {
-	size_t len = strlen(first) + (append ? strlen(append) : 0) + 2;
-	char *s;
-
-	for (char **a = args; *a; a++)
-		len += strlen(*a) + 1;
-	s = calloc(1, len);
-	if (!s)
-		return NULL;
-	strcpy(s, append ? append : first);
-	for (char **a = args; *a; a++) {
-		if (*s)
-			strcat(s, " ");
-		strcat(s, *a);
-	}
-	return s;
-}
-
-static int make_board(struct run *r, struct error *err)
-{
+	struct board b;
 	char *args;
 	int ret;
 
-	if (make_tree(r, err) < 0 || board_from_fdt(&r->board, r->fdt, r->fdt_len, err) < 0)
+	if (file_read(r->opt.machine, DTB_MAX, (uint8_t **)&r->fdt, &r->fdt_len, err) < 0)
 		return -1;
 	if (!r->opt.append && !*r->opt.args)
 		return 0;
-	args = join_args(r->board.bootargs, r->opt.append, r->opt.args);
-	if (!args)
-		return error_set(err, EXIT_SETUP, "out of memory");
-	ret = board_set_bootargs(&r->fdt, &r->fdt_len, args, err);
-	free(args);
-	if (ret < 0)
+	if (board_from_fdt(&b, r->fdt, r->fdt_len, err) < 0)
 		return -1;
-	board_free(&r->board);
+	args = join_args(r->opt.append ? r->opt.append : b.bootargs, r->opt.args);
+	board_free(&b);
+	ret = args ? board_set_bootargs(&r->fdt, &r->fdt_len, args, err)
+		   : error_set(err, EXIT_SETUP, "out of memory");
+	free(args);
+	return ret;
+}
+
+/* The machine is what the tree says, wherever the tree comes from. */
+static int make_board(struct run *r, struct error *err)
+{
+	if ((r->opt.machine ? read_tree(r, err) : build_tree(r, err)) < 0)
+		return -1;
 	return board_from_fdt(&r->board, r->fdt, r->fdt_len, err);
 }
 

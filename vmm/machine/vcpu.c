@@ -104,7 +104,8 @@ static bool vcpu_checkpoint(struct vcpu *v)
 {
 	struct machine *m = v->m;
 
-	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 	if (atomic_load(&m->stop) == STOP_NONE)
 		return true;
 	if (atomic_load(&m->stop) == STOP_PARK)
