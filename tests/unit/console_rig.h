@@ -215,10 +215,10 @@ static inline void rig_finish(pid_t pid)
 	assert_int_equal(status, 0);
 }
 
-#define BOTH(f)                                                                                    \
-	{#f " (io_uring)", f, NULL, NULL, "io_uring"},                                             \
+#define ON(f, backend)                                                                             \
 	{                                                                                          \
-#f " (epoll)", f, NULL, NULL, "epoll"                                              \
+		.name = #f " (" backend ")", .test_func = f, .initial_state = backend              \
 	}
+#define BOTH(f) ON(f, "io_uring"), ON(f, "epoll")
 
 #endif

@@ -136,4 +136,44 @@ static inline int made_open(struct image *img, const struct made *m,
 	return image_open(img, made_path(m), opt ? opt : &none, &ram, err);
 }
 
+static inline void expect_error(const struct error *err, const char *text)
+{
+	assert_int_equal(err->code, EXIT_SETUP);
+	assert_null(strchr(err->text, '\n'));
+	if (!strstr(err->text, text))
+		fail_msg("\"%s\" does not say \"%s\"", err->text, text);
+}
+
+static inline void expect_refused_with(const struct made *m, const struct image_options *opt,
+				       uint64_t mem, const char *text)
+{
+	struct image img;
+	struct error err;
+
+	if (!made_open(&img, m, opt, mem, &err))
+		fail_msg("not refused; expected \"%s\"", text);
+	expect_error(&err, text);
+	assert_null(img.file);
+}
+
+static inline void expect_refused(const struct made *m, const char *text)
+{
+	expect_refused_with(m, NULL, 64 * MIB, text);
+}
+
+static inline void expect_image(const struct made *m, const struct image_options *opt,
+				enum image_kind kind, enum entry_mode mode, uint64_t entry)
+{
+	struct image img;
+	struct error err;
+
+	if (made_open(&img, m, opt, 64 * MIB, &err))
+		fail_msg("refused: %s", err.text);
+	assert_int_equal(img.kind, kind);
+	assert_int_equal(img.mode, mode);
+	assert_int_equal(img.entry, entry);
+	image_close(&img);
+	assert_null(img.file);
+}
+
 #endif

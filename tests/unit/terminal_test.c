@@ -287,6 +287,14 @@ static void cooked_while_stopped_and_raw_when_continued(void **state)
 	struct tty t;
 	struct termios cooked;
 
+#ifdef __SANITIZE_THREAD__
+	/*
+	 * TSan holds signals back until the thread's next intercepted call, and does not know
+	 * io_uring_enter(2), which is restarted.
+	 */
+	if (!strcmp(*state, "io_uring"))
+		skip();
+#endif
 	tty_open(&t);
 	tcgetattr(t.slave, &cooked);
 	start_with(state, &t, FOREGROUND, t.output[1], -1, until_last_body);

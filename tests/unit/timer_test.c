@@ -196,11 +196,11 @@ static void any_thread_can_arm(void **state)
 	loop_destroy(loop);
 }
 
-#define BOTH(f)                                                                                    \
-	{#f " (io_uring)", f, NULL, NULL, "io_uring"},                                             \
+#define ON(f, backend)                                                                             \
 	{                                                                                          \
-#f " (epoll)", f, NULL, NULL, "epoll"                                              \
+		.name = #f " (" backend ")", .test_func = f, .initial_state = backend              \
 	}
+#define BOTH(f) ON(f, "io_uring"), ON(f, "epoll")
 
 TEST_MAIN(BOTH(timers_fire_in_order_and_not_early), BOTH(the_past_fires_at_once),
 	  BOTH(the_far_future_does_not_fire), BOTH(arming_again_replaces_and_disarming_cancels),

@@ -74,6 +74,8 @@ void board_free(struct board *b)
 	memset(b, 0, sizeof(*b));
 }
 
+_Static_assert(BOARD_MEM_MIN > RAM_HOLE_END, "board_memory() gives two ranges at least");
+
 unsigned board_memory(uint64_t mem, uint64_t range[3][2])
 {
 	uint64_t low = mem < RAM_LOW_MAX ? mem : RAM_LOW_MAX;
@@ -81,10 +83,8 @@ unsigned board_memory(uint64_t mem, uint64_t range[3][2])
 
 	range[n][0] = 0;
 	range[n++][1] = RAM_HOLE;
-	if (low > RAM_HOLE_END) {
-		range[n][0] = RAM_HOLE_END;
-		range[n++][1] = low - RAM_HOLE_END;
-	}
+	range[n][0] = RAM_HOLE_END;
+	range[n++][1] = low - RAM_HOLE_END;
 	if (mem > low) {
 		range[n][0] = RAM_HIGH_BASE;
 		range[n++][1] = mem - low;
@@ -153,9 +153,9 @@ static int check_collision(const struct port_range *r, const struct port_range *
 {
 	if (r->base >= other->base + other->count || other->base >= r->base + r->count)
 		return 0;
-	return error_set(err, EXIT_SETUP, "/isa/%s@i%x: ports 0x%x-0x%x are taken by %s%s", r->name,
-			 r->base, r->base, r->base + r->count - 1,
-			 other->dev == BOARD_DEVICES ? "" : "/isa/", other->name);
+	return error_set(err, EXIT_SETUP, "/" ISA_NODE "/%s@i%x: ports 0x%x-0x%x are taken by %s%s",
+			 r->name, r->base, r->base, r->base + r->count - 1,
+			 other->dev == BOARD_DEVICES ? "" : "/" ISA_NODE "/", other->name);
 }
 
 static unsigned list_ports(const struct board *b, struct port_range *list)
@@ -180,7 +180,8 @@ static int check_ports(const struct board *b, struct error *err)
 
 	for (unsigned i = 0; i < n; i++) {
 		if (list[i].base + list[i].count > ISA_PORTS)
-			return error_set(err, EXIT_SETUP, "/isa/%s@i%x: runs past port 0xffff",
+			return error_set(err, EXIT_SETUP,
+					 "/" ISA_NODE "/%s@i%x: runs past port 0xffff",
 					 list[i].name, list[i].base);
 		for (size_t f = 0; f < sizeof(fixed_ports) / sizeof(fixed_ports[0]); f++)
 			if (check_collision(&list[i], &fixed_ports[f], err))
@@ -203,12 +204,12 @@ static int check_irq(const struct board *b, enum board_device dev, const char *t
 		return 0;
 	if (irq >= IOAPIC_PINS)
 		return error_set(err, EXIT_SETUP,
-				 "/isa/%s@i%x: GSI %u; the IOAPIC has pins 0 to %d", name, port,
-				 irq, IOAPIC_PINS - 1);
+				 "/" ISA_NODE "/%s@i%x: GSI %u; the IOAPIC has pins 0 to %d", name,
+				 port, irq, IOAPIC_PINS - 1);
 	/* Edge-triggered lines cannot be shared. */
 	if (taken[irq])
-		return error_set(err, EXIT_SETUP, "/isa/%s@i%x: GSI %u is taken by %s", name, port,
-				 irq, taken[irq]);
+		return error_set(err, EXIT_SETUP, "/" ISA_NODE "/%s@i%x: GSI %u is taken by %s",
+				 name, port, irq, taken[irq]);
 	taken[irq] = name;
 	return 0;
 }
@@ -229,7 +230,7 @@ int board_check(const struct board *b, struct error *err)
 	if (b->mem < BOARD_MEM_MIN || b->mem > BOARD_MEM_MAX || b->mem % PAGE)
 		return error_set(err, EXIT_SETUP,
 				 "/memory: %" PRIu64
-				 " bytes; a machine has 1 MiB to 1 TiB in whole 4 KiB pages",
+				 " bytes; a machine has 2 MiB to 1 TiB in whole 4 KiB pages",
 				 b->mem);
 	if (check_cpus(b, err) || check_ports(b, err))
 		return -1;

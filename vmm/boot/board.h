@@ -40,16 +40,18 @@ struct board {
 };
 
 /*
- * The tree, as the bindings that Linux reads on x86 have it (arch/x86/kernel/devicetree.c):
+ * The tree, by the bindings that Linux reads on x86 (arch/x86/kernel/devicetree.c):
  *
- *   /                 compatible "sipi,machine", two address and two size cells
- *   /cpus/cpu@N       device_type "cpu", reg = APIC ID, status "okay" or "disabled". The first one
- * that is enabled, in tree order, is the boot CPU and becomes cpus[0] /memory@0         RAM: up to
- * 640 KiB, from 1 MiB to 3 GiB at most, and from 4 GiB /ioapic@fec00000  "intel,ce4100-ioapic";
- * interrupts = <GSI 3>, where 3 is rising edge /lapic@fee00000   "intel,ce4100-lapic" /isa I/O
- * ports: reg = <1 PORT COUNT>. Children by compatible: "ns16550a", "motorola,mc146818",
- * "intel,8042", "sipi,debug-exit", "sipi,post", "sipi,test-lines". A device that is absent or
- * "disabled" does not exist /chosen           bootargs, stdout-path
+ * - / has compatible "sipi,machine" and two address and size cells.
+ * - /cpus/cpu@N has device_type "cpu", the APIC ID in reg, and status "okay" or "disabled". The
+ *   first one that is enabled, in the order of the tree, is the boot CPU and becomes cpus[0].
+ * - /memory@0 has RAM in reg: up to 640 KiB, from 1 MiB to 3 GiB at most, from 4 GiB.
+ * - /ioapic@fec00000 is "intel,ce4100-ioapic". Devices have interrupts = <GSI 3>: rising edge.
+ * - /lapic@fee00000 is "intel,ce4100-lapic".
+ * - /isa@i0 has the devices at I/O ports, reg = <1 PORT COUNT>, by compatible: "ns16550a",
+ *   "motorola,mc146818", "intel,8042", "sipi,debug-exit", "sipi,post", "sipi,test-lines". One that
+ *   is missing or "disabled" does not exist.
+ * - /chosen has bootargs and stdout-path.
  *
  * An enabled node with a "compatible" that the machine does not know is refused; nodes and
  * properties that describe no device are let through.
@@ -59,8 +61,7 @@ struct board {
 void board_default(struct board *b);
 void board_free(struct board *b);
 
-/* The tree of a board, which is checked as well. *blob is allocated with malloc and owned by the
- * caller. */
+/* The tree of a board, which is checked as well. *blob is from malloc and owned by the caller. */
 int board_to_fdt(const struct board *b, void **blob, size_t *len, struct error *err);
 /*
  * The board of a tree. Every property is checked (the blob may come from a file that somebody

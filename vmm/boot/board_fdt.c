@@ -138,7 +138,7 @@ static void write_device(struct writer *w, const struct board *b, enum board_dev
 
 static void write_isa(struct writer *w, const struct board *b)
 {
-	begin(w, "isa");
+	begin(w, ISA_NODE);
 	string(w, "compatible", "isa");
 	CELLS(w, "#address-cells", 2);
 	CELLS(w, "#size-cells", 1);
@@ -156,7 +156,7 @@ static void write_chosen(struct writer *w, const struct board *b)
 	begin(w, "chosen");
 	string(w, "bootargs", b->bootargs);
 	if (b->serial_port) {
-		snprintf(path, sizeof(path), "/isa/serial@i%x", b->serial_port);
+		snprintf(path, sizeof(path), "/" ISA_NODE "/serial@i%x", b->serial_port);
 		string(w, "stdout-path", path);
 	}
 	end(w);

@@ -90,8 +90,8 @@ static int read_ranges(const struct tree_reader *r, int node, uint64_t range[3][
 		return -1;
 	if (!found)
 		return tree_refuse(r, node, "reg is missing");
-	if (len < 16 || len > 48 || len % 16)
-		return tree_refuse(r, node, "reg has %d bytes; expected 1 to 3 ranges of 16", len);
+	if (len != 32 && len != 48)
+		return tree_refuse(r, node, "reg has %d bytes; expected 2 or 3 ranges of 16", len);
 	*count = (unsigned)len / 16;
 	for (unsigned i = 0; i < *count; i++) {
 		range[i][0] = fdt64_ld((const fdt64_t *)data + 2 * i);
@@ -119,10 +119,7 @@ static int read_memory(const struct tree_reader *r, int node, struct board *b)
 		return -1;
 	if (range[n - 1][1] > BOARD_MEM_MAX)
 		return tree_refuse(r, node, "reg gives more than 1 TiB");
-	if (n == 1)
-		b->mem = BOARD_MEM_MIN;
-	else
-		b->mem = range[n - 1][1] + (n == 2 ? RAM_HOLE_END : RAM_LOW_MAX);
+	b->mem = range[n - 1][1] + (n == 2 ? RAM_HOLE_END : RAM_LOW_MAX);
 	if (board_memory(b->mem, expected) != n || memcmp(range, expected, n * sizeof(range[0])))
 		return tree_refuse(r, node,
 				   "reg is not 0-640 KiB, 1 MiB-end (3 GiB at most) and 4 GiB-end");

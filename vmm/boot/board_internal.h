@@ -5,6 +5,8 @@
 #include "boot/board.h"
 #include "util/ram.h"
 
+/* "i0": I/O port 0, which is where the bus starts. */
+#define ISA_NODE	  "isa@i0"
 #define BOARD_COMPATIBLE  "sipi,machine"
 #define IOAPIC_COMPATIBLE "intel,ce4100-ioapic"
 #define LAPIC_COMPATIBLE  "intel,ce4100-lapic"
@@ -64,7 +66,7 @@ static inline uint8_t board_irq(const struct board *b, enum board_device dev)
 
 /* What no single property shows: unique APIC IDs, ports and interrupts that do not collide, ... */
 int board_check(const struct board *b, struct error *err);
-/* RAM as the guest sees it: pairs of base and size; returns how many (1 to 3). */
+/* RAM as the guest sees it: pairs of base and size; returns how many (2 or 3). */
 unsigned board_memory(uint64_t mem, uint64_t range[3][2]);
 
 #endif

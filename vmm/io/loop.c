@@ -73,9 +73,10 @@ static void list_remove(struct loop *loop, struct watch *w)
 
 	if (s->list == LIST_NONE)
 		return;
-	while (*p != w)
+	while (*p && *p != w)
 		p = &(*p)->next;
-	*p = w->next;
+	if (*p)
+		*p = w->next;
 	s->list = LIST_NONE;
 }
 

@@ -40,6 +40,11 @@ int kvm_vm_create_irqchip(int vm);
 int kvm_vm_create_pit(int vm);
 int kvm_vm_set_routes(int vm, const struct kvm_irq_routing *routes);
 int kvm_vm_irq_line(int vm, uint32_t gsi, bool level);
+/*
+ * Makes accesses to these MSRs exit (KVM_X86_SET_MSR_FILTER), and those that KVM itself refuses as well; the
+ * latter is how x2APIC MSRs reach us, which no filter covers.
+ */
+int kvm_vm_msr_exits(int vm, const uint32_t *msrs, unsigned count);
 /* How many local APICs accepted the message; 0: none did. */
 int kvm_vm_signal_msi(int vm, const struct kvm_msi *msi);
 

@@ -64,6 +64,27 @@ int kvm_vm_irq_line(int vm, uint32_t gsi, bool level)
 	return kvm_ioctl(vm, KVM_IRQ_LINE, &l);
 }
 
+int kvm_vm_msr_exits(int vm, const uint32_t *msrs, unsigned count)
+{
+	uint8_t none = 0; /* a bit an MSR; 0 denies */
+	struct kvm_msr_filter f = {.flags = KVM_MSR_FILTER_DEFAULT_ALLOW};
+	int r = kvm_vm_enable_cap(vm, KVM_CAP_X86_USER_SPACE_MSR,
+				  KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_FILTER);
+
+	if (r < 0)
+		return r;
+	if (count > KVM_MSR_FILTER_MAX_RANGES)
+		return -EINVAL;
+	for (unsigned i = 0; i < count; i++)
+		f.ranges[i] = (struct kvm_msr_filter_range){
+			.flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
+			.base = msrs[i],
+			.nmsrs = 1,
+			.bitmap = &none,
+		};
+	return kvm_ioctl(vm, KVM_X86_SET_MSR_FILTER, &f);
+}
+
 int kvm_vm_signal_msi(int vm, const struct kvm_msi *msi)
 {
 	return kvm_ioctl(vm, KVM_SIGNAL_MSI, msi);

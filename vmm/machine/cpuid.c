@@ -43,7 +43,7 @@ static void leaf1(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
 	e->ecx |= LEAF1_ECX_X2APIC | LEAF1_ECX_HYPERVISOR;
 	e->ecx &= ~LEAF1_ECX_TSC_DEADLINE;
 	/* KVM_GET_SUPPORTED_CPUID leaves this bit to a capability (api.rst, 4.8). */
-	if (kvm_check(v->m->kvm, KVM_CAP_TSC_DEADLINE_TIMER))
+	if (v->m->cfg.irqchip == IRQCHIP_USER || kvm_check(v->m->kvm, KVM_CAP_TSC_DEADLINE_TIMER))
 		e->ecx |= LEAF1_ECX_TSC_DEADLINE;
 	e->edx &= ~LEAF1_EDX_HTT;
 	if (count > 1)
@@ -72,6 +72,14 @@ static void leaf4(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
 
 	e->eax = (e->eax & 0x3fff) | (cores - 1) << 26;
 }
+
+/*
+ * KVM's paravirtual features that rest on its own LAPIC (Documentation/virt/kvm/x86/cpuid.rst): async
+ * page faults, PV EOI, PV unhalt, PV IPIs, async faults by interrupt, MSI extended destination IDs.
+ */
+#define LEAF_KVM_FEATURES 0x40000001u
+#define KVM_FEATURES_OF_LAPIC                                                                      \
+	(1u << 4 | 1u << 6 | 1u << 7 | 1u << 10 | 1u << 11 | 1u << 14 | 1u << 15)
 
 static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *c, uint32_t function)
 {
@@ -144,5 +152,15 @@ int cpuid_apply(struct vcpu *v)
 			topology(v, added);
 	}
 	frequencies(v);
+	added = find(c, LEAF_KVM_FEATURES);
+	if (added && v->m->cfg.irqchip == IRQCHIP_USER)
+		added->eax &= ~KVM_FEATURES_OF_LAPIC;
 	return kvm_vcpu_set_cpuid(v->fd, c);
+}
+
+unsigned cpuid_phys_bits(const struct machine *m)
+{
+	struct kvm_cpuid_entry2 *e = find(m->cpuid, 0x80000008);
+
+	return e ? e->eax & 0xff : 36;
 }

@@ -70,11 +70,50 @@ static bool exit_mmio(struct vcpu *v)
 
 	if (write)
 		memcpy(&value, run->mmio.data, run->mmio.len);
-	if (!bus_access(v, BUS_MMIO, write, run->mmio.phys_addr, run->mmio.len, &value))
+	if (v->m->irqchip.ops->lapic_access &&
+	    v->m->irqchip.ops->lapic_access(v, write, run->mmio.phys_addr, run->mmio.len, &value)) {
+		note(v, write, run->mmio.phys_addr, run->mmio.len, value);
+		trace(v->m, (int)v->index, "lapic %s 0x%03x/%u = 0x%llx", write ? "write" : "read",
+		      (unsigned)run->mmio.phys_addr & 0xfff, run->mmio.len,
+		      (unsigned long long)value);
+	} else if (!bus_access(v, BUS_MMIO, write, run->mmio.phys_addr, run->mmio.len, &value)) {
 		return false;
+	}
 	if (!write)
 		memcpy(run->mmio.data, &value, run->mmio.len);
 	return true;
+}
+
+static bool exit_unknown(struct vcpu *v)
+{
+	machine_end(v->m, OUTCOME_KVM, v->index, 0,
+		    "%s (exit reason %u), which sipi does not handle",
+		    exit_reason_name(v->run->exit_reason), v->run->exit_reason);
+	return false;
+}
+
+/* An MSR that KVM refused or that we asked for; whoever does not have it lets the guest take #GP. */
+static bool exit_msr(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	bool write = run->exit_reason == KVM_EXIT_X86_WRMSR;
+	uint64_t value = write ? run->msr.data : 0;
+
+	run->msr.error = !v->m->irqchip.ops->msr_access ||
+			 v->m->irqchip.ops->msr_access(v, write, run->msr.index, &value) < 0;
+	if (!write)
+		run->msr.data = value;
+	note(v, write, run->msr.index, 8, value);
+	trace(v->m, (int)v->index, "%s 0x%x = 0x%llx%s", write ? "wrmsr" : "rdmsr", run->msr.index,
+	      (unsigned long long)value, run->msr.error ? " #GP" : "");
+	return true;
+}
+
+static bool exit_hlt(struct vcpu *v)
+{
+	note(v, false, 0, 0, 0);
+	trace(v->m, (int)v->index, "hlt, interrupts %s", v->run->if_flag ? "on" : "off");
+	return v->m->irqchip.ops->halt ? v->m->irqchip.ops->halt(v) : exit_unknown(v);
 }
 
 static bool exit_eoi(struct vcpu *v)
@@ -145,17 +184,12 @@ static bool exit_fail_entry(struct vcpu *v)
 	return false;
 }
 
-static bool exit_unknown(struct vcpu *v)
-{
-	machine_end(v->m, OUTCOME_KVM, v->index, 0,
-		    "%s (exit reason %u), which sipi does not handle",
-		    exit_reason_name(v->run->exit_reason), v->run->exit_reason);
-	return false;
-}
-
 static bool (*const handlers[])(struct vcpu *) = {
 	[KVM_EXIT_IO] = exit_io,
 	[KVM_EXIT_MMIO] = exit_mmio,
+	[KVM_EXIT_X86_RDMSR] = exit_msr,
+	[KVM_EXIT_X86_WRMSR] = exit_msr,
+	[KVM_EXIT_HLT] = exit_hlt,
 	[KVM_EXIT_IOAPIC_EOI] = exit_eoi,
 	[KVM_EXIT_IRQ_WINDOW_OPEN] = exit_again,
 	[KVM_EXIT_INTR] = exit_again,

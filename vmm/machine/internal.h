@@ -48,14 +48,23 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	enum vcpu_state state; /* under machine.park */
-	int extint; /* a vector taken from the PIC that KVM has not taken yet, or -1; own thread */
+	int extint; /* a vector taken from a controller that KVM has not taken yet, or -1; own thread */
+	struct user_cpu *user;	  /* irqchip mode user, else NULL */
+	unsigned user_index;	  /* on its bus */
+	_Atomic uint32_t wakeups; /* counts kicks */
+	uint32_t seen;		  /* what it was when requests were last looked at; own thread */
+	_Atomic int asleep;	  /* in vcpu_sleep() */
 	struct exit_note recent[RECENT_EXITS];
 	uint64_t exits;
 };
 
 enum stop_request { STOP_NONE, STOP_PARK, STOP_QUIT };
 
-#define QUEUED_MSGS 64
+/*
+ * Room for every message that can come of one turn under the lock: an access of 8 bytes is two register
+ * writes to the IOAPIC at most, and one write makes at most one message a pin.
+ */
+#define QUEUED_MSGS (3 * IOAPIC_PINS)
 
 struct machine {
 	struct machine_config cfg;
@@ -119,6 +128,10 @@ void vcpus_resume(struct machine *m);
 void vcpus_quit(struct machine *m);
 /* Makes a vCPU leave KVM_RUN soon, or not enter it, so that it looks at its requests. */
 void vcpu_kick(struct vcpu *v);
+/* Sleeps until the next kick since vcpu_checkpoint(). On the vCPU's own thread, with no lock held. */
+void vcpu_sleep(struct vcpu *v);
+/* Completes the access that the last exit was about. On the vCPU's own thread, with no lock held. */
+void vcpu_settle(struct vcpu *v);
 
 /* exits.c: what to do with an exit. False: this vCPU is at its end. */
 bool vcpu_handle_exit(struct vcpu *v);
@@ -126,9 +139,12 @@ bool vcpu_handle_exit(struct vcpu *v);
 /* cpuid.c */
 int cpuid_create(struct machine *m, struct error *err);
 int cpuid_apply(struct vcpu *v);
+unsigned cpuid_phys_bits(const struct machine *m); /* MAXPHYADDR */
 
 /* reset.c: everything but RAM, for a machine whose vCPUs are stopped. */
 int machine_reset_state(struct machine *m, enum reset_kind kind);
+/* One vCPU, on its own thread or stopped. */
+int vcpu_reset(struct vcpu *v, enum reset_kind kind);
 
 /* trace.c */
 int trace_open(struct machine *m, struct error *err);

@@ -10,8 +10,6 @@
 
 #include "machine/internal.h"
 
-#define IOAPIC_BASE 0xfec00000ull
-
 /* The message as an MSI (SDM vol. 3A, "Message Signalled Interrupts"; api.rst, KVM_SIGNAL_MSI). */
 static void encode_msi(const struct ioapic_msg *msg, uint32_t *lo, uint32_t *hi, uint32_t *data)
 {
@@ -55,7 +53,7 @@ static void set_routes(struct machine *m)
  * (kvm_scan_ioapic_routes). Only level-triggered entries matter for that; a masked one keeps its
  * last route, because an interrupt that is still in service will be EOIed with that vector.
  */
-static void mirror(struct machine *m, uint32_t changed)
+static void routes_changed(struct machine *m, uint32_t changed)
 {
 	struct irqchip *c = &m->irqchip;
 	bool dirty = false;
@@ -78,41 +76,6 @@ static void mirror(struct machine *m, uint32_t changed)
 		set_routes(m);
 }
 
-/* Under the machine's lock: what the IOAPIC wants is queued, machine_unlock() delivers it. */
-static void take_effects(struct machine *m, const struct ioapic_effects *eff)
-{
-	if (eff->changed)
-		mirror(m, eff->changed);
-	for (unsigned i = 0; i < eff->count; i++) {
-		/* A full queue is delivered from here: KVM takes no lock of ours. */
-		if (m->queued == QUEUED_MSGS)
-			m->irqchip.ops->deliver(m, &eff->msg[i]);
-		else
-			m->queue[m->queued++] = eff->msg[i];
-	}
-}
-
-static void update_pic(struct machine *m)
-{
-	int intr = pic_intr(&m->irqchip.pic);
-
-	if (atomic_exchange(&m->irqchip.pic_intr, intr) != intr && intr)
-		vcpu_kick(&m->vcpus[0]);
-}
-
-static void set_line(struct machine *m, unsigned gsi, bool level)
-{
-	struct ioapic_effects eff = {.count = 0};
-
-	trace(m, -1, "line gsi %u = %d", gsi, level);
-	ioapic_set_line(&m->irqchip.ioapic, gsi_to_pin(gsi), level, &eff);
-	take_effects(m, &eff);
-	if (gsi < 16) {
-		pic_set_line(&m->irqchip.pic, gsi, level);
-		update_pic(m);
-	}
-}
-
 static void deliver(struct machine *m, const struct ioapic_msg *msg)
 {
 	struct kvm_msi msi = {.flags = 0};
@@ -126,16 +89,6 @@ static void deliver(struct machine *m, const struct ioapic_msg *msg)
 	      msg->level ? "level" : "edge", r);
 }
 
-static void eoi(struct machine *m, uint8_t vector)
-{
-	struct ioapic_effects eff = {.count = 0};
-
-	machine_lock(m);
-	ioapic_eoi(&m->irqchip.ioapic, vector, &eff);
-	take_effects(m, &eff);
-	machine_unlock(m);
-}
-
 /* One INTA cycle, when KVM says that the CPU would take it now. */
 static int inject(struct vcpu *v)
 {
@@ -146,7 +99,7 @@ static int inject(struct vcpu *v)
 		machine_lock(m);
 		if (pic_intr(&m->irqchip.pic))
 			v->extint = pic_ack(&m->irqchip.pic);
-		update_pic(m);
+		irqchip_update_pic(m);
 		machine_unlock(m);
 	}
 	if (v->extint < 0)
@@ -176,111 +129,39 @@ static int before_run(struct vcpu *v)
 
 static int reset(struct machine *m, enum reset_kind kind)
 {
-	(void)kind;
 	m->vcpus[0].extint = -1; /* it was on its way to a CPU that is gone */
-	return 0;
-}
-
-/* --- the controllers as devices on the bus */
-
-static uint64_t pic_dev_read(struct device *dev, uint64_t addr, unsigned size)
-{
-	struct machine *m = container_of(dev, struct machine, irqchip.pic_dev);
-	uint8_t value = pic_read(&m->irqchip.pic, (uint16_t)addr);
-
-	(void)size;
-	update_pic(m);
-	return value;
-}
-
-static void pic_dev_write(struct device *dev, uint64_t addr, unsigned size, uint64_t value)
-{
-	struct machine *m = container_of(dev, struct machine, irqchip.pic_dev);
-
-	(void)size;
-	pic_write(&m->irqchip.pic, (uint16_t)addr, (uint8_t)value);
-	update_pic(m);
-}
-
-static void pic_dev_reset(struct device *dev, enum reset_kind kind)
-{
-	struct machine *m = container_of(dev, struct machine, irqchip.pic_dev);
-
-	if (kind == RESET_SOFT || kind == RESET_INIT)
-		return; /* CPUs only */
-	pic_reset(&m->irqchip.pic);
-	atomic_store(&m->irqchip.pic_intr, 0);
-}
-
-/* Registers are 32 bits wide on 16-byte boundaries; other accesses are the data sheet's undefined. */
-static uint64_t ioapic_dev_read(struct device *dev, uint64_t addr, unsigned size)
-{
-	struct machine *m = container_of(dev, struct machine, irqchip.ioapic_dev);
-	uint64_t offset = addr - IOAPIC_BASE;
-	uint32_t value = ioapic_read(&m->irqchip.ioapic, offset & ~3ull);
-
-	(void)size;
-	return value >> ((offset & 3) * 8);
-}
-
-static void ioapic_dev_write(struct device *dev, uint64_t addr, unsigned size, uint64_t value)
-{
-	struct machine *m = container_of(dev, struct machine, irqchip.ioapic_dev);
-	struct ioapic_effects eff = {.count = 0};
-
-	(void)size;
-	if (addr & 3)
-		return;
-	ioapic_write(&m->irqchip.ioapic, addr - IOAPIC_BASE, (uint32_t)value, &eff);
-	take_effects(m, &eff);
-}
-
-static void ioapic_dev_reset(struct device *dev, enum reset_kind kind)
-{
-	struct machine *m = container_of(dev, struct machine, irqchip.ioapic_dev);
-
-	if (kind == RESET_SOFT || kind == RESET_INIT)
-		return;
-	ioapic_reset(&m->irqchip.ioapic);
-	if (m->irqchip.routed) {
+	if (kind != RESET_SOFT && m->irqchip.routed) {
 		m->irqchip.routed = 0;
 		set_routes(m);
 	}
+	return 0;
 }
-
-static const struct device_ops pic_dev_ops = {pic_dev_reset, pic_dev_read, pic_dev_write};
-static const struct device_ops ioapic_dev_ops = {ioapic_dev_reset, ioapic_dev_read,
-						 ioapic_dev_write};
 
 static int create(struct machine *m, struct error *err)
 {
-	struct irqchip *c = &m->irqchip;
 	int r = kvm_vm_enable_cap(m->vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS);
 
 	if (r < 0)
 		return error_set(err, EXIT_SKIP, "irqchip mode 'split': KVM_CAP_SPLIT_IRQCHIP: %s",
 				 strerror(-r));
-	c->pic_dev = (struct device){
-		.name = "pic",
-		.ops = &pic_dev_ops,
-		.ranges = {{BUS_PIO, 0x20, 2, 1}, {BUS_PIO, 0xa0, 2, 1}, {BUS_PIO, 0x4d0, 2, 1}},
-	};
-	c->ioapic_dev = (struct device){
-		.name = "ioapic",
-		.ops = &ioapic_dev_ops,
-		.ranges = {{BUS_MMIO, IOAPIC_BASE, IOAPIC_LEN, 4}},
-	};
-	if (bus_add(&m->bus, &c->pic_dev, err) < 0)
-		return -1;
-	return bus_add(&m->bus, &c->ioapic_dev, err);
+	return irqchip_add_chips(m, err);
+}
+
+/* INTR rose: the boot CPU looks at it before it enters the guest again. */
+static void pic_changed(struct machine *m, bool intr)
+{
+	if (intr)
+		vcpu_kick(&m->vcpus[0]);
 }
 
 const struct irqchip_ops irqchip_split = {
 	.name = "split",
 	.create = create,
-	.set_line = set_line,
+	.set_line = irqchip_set_line,
+	.routes_changed = routes_changed,
+	.pic_changed = pic_changed,
 	.deliver = deliver,
-	.eoi = eoi,
+	.eoi = irqchip_eoi_exit,
 	.before_run = before_run,
 	.reset = reset,
 	.userspace_pit = true,

@@ -8,6 +8,7 @@
 #include "chips/pic.h"
 #include "devices/device.h"
 #include "machine/machine.h"
+#include "machine/user.h"
 
 /*
  * The seam between the irqchip modes: who owns the interrupt controllers, and how an interrupt
@@ -19,33 +20,62 @@ struct machine;
 
 struct irqchip_ops {
 	const char *name;
-	/* Before any vCPU exists. */
+	/* Before any vCPU exists; destroy (may be NULL) after they are gone. */
 	int (*create)(struct machine *m, struct error *err);
+	void (*destroy)(struct machine *m);
+	/* A vCPU was made, and goes. May be NULL. */
+	int (*add_vcpu)(struct vcpu *v, struct error *err);
+	void (*remove_vcpu)(struct vcpu *v);
 	/* A device's line changed. Under the machine's lock. */
 	void (*set_line)(struct machine *m, unsigned gsi, bool level);
+	/* IOAPIC entries were rewritten (a bit each). Under the machine's lock. May be NULL. */
+	void (*routes_changed)(struct machine *m, uint32_t changed);
+	/* The PIC's INTR output changed. Under the machine's lock. */
+	void (*pic_changed)(struct machine *m, bool intr);
 	/* Carries out a message that the IOAPIC queued. No lock held. May be NULL where none comes. */
 	void (*deliver)(struct machine *m, const struct ioapic_msg *msg);
-	/* A local APIC broadcast an EOI. No lock held. */
+	/* A local APIC of KVM's broadcast an EOI. No lock held. May be NULL. */
 	void (*eoi)(struct machine *m, uint8_t vector);
-	/* The last thing before KVM_RUN, on the vCPU's own thread: injection. May be NULL. */
+	/*
+	 * The last thing before KVM_RUN, on the vCPU's own thread: injection. 1: do not enter the guest,
+	 * look at requests again. -errno: KVM failed. May be NULL.
+	 */
 	int (*before_run)(struct vcpu *v);
-	/* Puts the controllers that KVM owns into their reset state. May be NULL. */
+	/* Puts routes and what is on its way into their reset state. May be NULL. */
 	int (*reset)(struct machine *m, enum reset_kind kind);
+
+	/* The LAPIC of a vCPU, where it is ours; all of these or none. */
+	int (*reset_vcpu)(struct vcpu *v, enum reset_kind kind);
+	/* False: the address is not in this vCPU's APIC page. */
+	bool (*lapic_access)(struct vcpu *v, bool write, uint64_t addr, unsigned size,
+			     uint64_t *value);
+	int (*msr_access)(struct vcpu *v, bool write, uint32_t index, uint64_t *value);
+	bool (*halt)(struct vcpu *v);
 	bool userspace_pit;
 };
 
 struct irqchip {
 	const struct irqchip_ops *ops;
-	/* split mode: ours */
+	/* where they are ours */
 	struct pic pic;
 	struct ioapic ioapic;
 	struct device pic_dev, ioapic_dev;
-	struct ioapic_msg routes[IOAPIC_PINS]; /* what KVM was told, for level pins */
+	struct ioapic_msg routes[IOAPIC_PINS]; /* split: what KVM was told, for level pins */
 	uint32_t routed;		       /* which of them are valid */
-	_Atomic int pic_intr;		       /* the PIC's INTR output */
+	struct user_irqchip user;
+	_Atomic int pic_intr; /* the PIC's INTR output */
 };
 
-extern const struct irqchip_ops irqchip_split, irqchip_kernel;
+extern const struct irqchip_ops irqchip_split, irqchip_kernel, irqchip_user;
+
+/* irq_chips.c: for the modes whose IOAPIC and PIC are ours. */
+int irqchip_add_chips(struct machine *m, struct error *err);
+void irqchip_set_line(struct machine *m, unsigned gsi, bool level);
+/* A broadcast EOI: under the machine's lock, and without. */
+void irqchip_eoi(struct machine *m, uint8_t vector);
+void irqchip_eoi_exit(struct machine *m, uint8_t vector);
+/* After anything that may have changed the PIC's INTR. Under the machine's lock. */
+void irqchip_update_pic(struct machine *m);
 
 static inline unsigned gsi_to_pin(unsigned gsi)
 {

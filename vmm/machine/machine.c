@@ -18,6 +18,7 @@
 static const struct irqchip_ops *const irqchips[IRQCHIP_MODES] = {
 	[IRQCHIP_SPLIT] = &irqchip_split,
 	[IRQCHIP_KERNEL] = &irqchip_kernel,
+//	[IRQCHIP_USER] = &irqchip_user,
 };
 
 const char *irqchip_mode_name(enum irqchip_mode mode)
@@ -198,8 +199,9 @@ static int create(struct machine *m, struct error *err)
 		return error_set(err, EXIT_SKIP, "KVM_CREATE_VM: %s", strerror(-m->vm));
 	m->irqchip.ops = irqchips[m->cfg.irqchip];
 	if (trace_open(m, err) < 0 || memory_create(m, err) < 0 || memory_load(m, err) < 0 ||
-	    enable_caps(m, err) < 0 || m->irqchip.ops->create(m, err) < 0 ||
-	    vcpus_create(m, err) < 0 || create_loop(m, err) < 0 || platform_create(m, err) < 0)
+	    enable_caps(m, err) < 0 || create_loop(m, err) < 0 ||
+	    m->irqchip.ops->create(m, err) < 0 || vcpus_create(m, err) < 0 ||
+	    platform_create(m, err) < 0)
 		return -1;
 	bus_reset(&m->bus, RESET_POWER_ON);
 	return 0;
@@ -260,11 +262,13 @@ void machine_destroy(struct machine *m)
 {
 	vcpus_quit(m);
 	platform_destroy(m);
+	vcpus_destroy(m);
+	if (m->irqchip.ops && m->irqchip.ops->destroy)
+		m->irqchip.ops->destroy(m);
 	if (m->timeout.loop)
 		timer_close(&m->timeout);
 	if (m->loop)
 		loop_destroy(m->loop);
-	vcpus_destroy(m);
 	if (m->vm >= 0)
 		close(m->vm);
 	if (m->kvm >= 0)

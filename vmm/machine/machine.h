@@ -13,7 +13,7 @@
 
 /* One machine: memory, CPUs, interrupt controllers and devices, from a board to an outcome. */
 
-enum irqchip_mode { IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_MODES };
+enum irqchip_mode { IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_MODES, IRQCHIP_USER };
 
 const char *irqchip_mode_name(enum irqchip_mode mode);
 int irqchip_mode_parse(const char *s); /* -1: no such mode */

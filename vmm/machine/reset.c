@@ -11,13 +11,20 @@
 #define APIC_BASE_DEFAULT 0xfee00000ull
 #define APIC_BASE_BSP	  (1ull << 8)
 #define APIC_BASE_ENABLE  (1ull << 11)
+#define CR0_RESET	  0x60000010ull
+#define CR0_CD_NW	  0x60000000ull
 
-static int reset_mp_state(struct vcpu *v)
+/* Where the LAPIC is ours, INIT and SIPI are too, and KVM knows only runnable CPUs. */
+static int reset_mp_state(struct vcpu *v, enum reset_kind kind)
 {
 	uint32_t state;
-	/* Reading the state makes KVM digest INITs and SIPIs that are still on their way. */
-	int r = kvm_vcpu_get_mp_state(v->fd, &state);
+	int r;
 
+	(void)kind;
+	if (v->user)
+		return 0;
+	/* Reading the state makes KVM digest INITs and SIPIs that are still on their way. */
+	r = kvm_vcpu_get_mp_state(v->fd, &state);
 	if (r < 0)
 		return r;
 	state = v->index == 0 ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED;
@@ -33,10 +40,11 @@ static uint32_t signature(const struct machine *m)
 	return 0;
 }
 
-static int reset_regs(struct vcpu *v)
+static int reset_regs(struct vcpu *v, enum reset_kind kind)
 {
 	struct kvm_regs regs = {.rip = 0xfff0, .rflags = 2, .rdx = signature(v->m)};
 
+	(void)kind;
 	return kvm_vcpu_set_regs(v->fd, &regs);
 }
 
@@ -52,8 +60,9 @@ static struct kvm_segment segment(uint16_t selector, uint64_t base, uint8_t type
 	};
 }
 
-static int reset_sregs(struct vcpu *v)
+static int reset_sregs(struct vcpu *v, enum reset_kind kind)
 {
+	struct kvm_sregs old;
 	struct kvm_sregs s = {
 		.cs = segment(0xf000, 0xffff0000, 0xb, true),
 		.ds = segment(0, 0, 3, true),
@@ -65,40 +74,50 @@ static int reset_sregs(struct vcpu *v)
 		.ldt = segment(0, 0, 2, false),
 		.gdt.limit = 0xffff,
 		.idt.limit = 0xffff,
-		.cr0 = 0x60000010,
+		.cr0 = CR0_RESET,
 		/* From x2APIC straight to xAPIC: no guest may do that, RESET does. */
 		.apic_base = APIC_BASE_DEFAULT | APIC_BASE_ENABLE,
 	};
+	int r = kvm_vcpu_get_sregs(v->fd, &old);
 
+	if (r < 0)
+		return r;
 	if (v->index == 0)
 		s.apic_base |= APIC_BASE_BSP;
+	if (kind == RESET_INIT) {
+		s.cr0 = (s.cr0 & ~CR0_CD_NW) | (old.cr0 & CR0_CD_NW);
+		s.apic_base = old.apic_base;
+	}
 	return kvm_vcpu_set_sregs(v->fd, &s);
 }
 
-static int reset_fpu(struct vcpu *v)
+static int reset_fpu(struct vcpu *v, enum reset_kind kind)
 {
 	struct kvm_fpu fpu = {.fcw = 0x40, .mxcsr = 0x1f80};
 
+	(void)kind;
 	return kvm_vcpu_set_fpu(v->fd, &fpu);
 }
 
-static int reset_xcrs(struct vcpu *v)
+static int reset_xcrs(struct vcpu *v, enum reset_kind kind)
 {
 	struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = 1}}};
 
+	(void)kind;
 	if (!kvm_check(v->m->kvm, KVM_CAP_XCRS))
 		return 0;
 	return kvm_vcpu_set_xcrs(v->fd, &xcrs);
 }
 
-static int reset_debugregs(struct vcpu *v)
+static int reset_debugregs(struct vcpu *v, enum reset_kind kind)
 {
 	struct kvm_debugregs d = {.dr6 = 0xffff0ff0, .dr7 = 0x400};
 
+	(void)kind;
 	return kvm_vcpu_set_debugregs(v->fd, &d);
 }
 
-static int reset_msrs(struct vcpu *v)
+static int reset_msrs(struct vcpu *v, enum reset_kind kind)
 {
 	static const struct {
 		uint32_t index;
@@ -123,6 +142,7 @@ static int reset_msrs(struct vcpu *v)
 		{0x4b564d04, 0},	     /* MSR_KVM_PV_EOI_EN */
 	};
 
+	(void)kind;
 	for (unsigned i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
 		int r = kvm_vcpu_set_msr(v->fd, msrs[i].index, msrs[i].value);
 
@@ -138,12 +158,15 @@ static void put32(struct kvm_lapic_state *s, unsigned offset, uint32_t value)
 }
 
 /* SDM vol. 3A, "Local APIC State After Power-Up or Reset". The version register is KVM's. */
-static int reset_lapic(struct vcpu *v)
+static int reset_lapic(struct vcpu *v, enum reset_kind kind)
 {
 	struct kvm_lapic_state s;
 	uint32_t version;
-	int r = kvm_vcpu_get_lapic(v->fd, &s);
+	int r;
 
+	if (v->user)
+		return v->m->irqchip.ops->reset_vcpu(v, kind);
+	r = kvm_vcpu_get_lapic(v->fd, &s);
 	if (r < 0)
 		return r;
 	memcpy(&version, s.regs + 0x30, sizeof(version));
@@ -158,47 +181,61 @@ static int reset_lapic(struct vcpu *v)
 	return kvm_vcpu_set_lapic(v->fd, &s);
 }
 
-static int reset_events(struct vcpu *v)
+static int reset_events(struct vcpu *v, enum reset_kind kind)
 {
 	/* Everything that can be pending is named valid, and is not. */
 	struct kvm_vcpu_events e = {
 		.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW,
 	};
 
+	(void)kind;
 	return kvm_vcpu_set_events(v->fd, &e);
 }
 
+#define EVERY  (~0u)
+#define RESETS (~(1u << RESET_INIT)) /* INIT leaves these alone */
+
 static const struct {
 	const char *what;
-	int (*apply)(struct vcpu *v);
+	unsigned kinds; /* a bit for each enum reset_kind that touches it */
+	int (*apply)(struct vcpu *v, enum reset_kind kind);
 } vcpu_rows[] = {
 	/* First: it makes KVM act on pending INITs, which write most of what follows. */
-	{"MP state", reset_mp_state},
-	{"registers", reset_regs},
+	{"MP state", RESETS, reset_mp_state},
+	{"registers", EVERY, reset_regs},
 	/* Before the LAPIC: the APIC base decides how KVM reads the LAPIC page, and CR8 writes TPR. */
-	{"special registers", reset_sregs},
-	{"FPU", reset_fpu},
-	{"XCR0", reset_xcrs},
-	{"debug registers", reset_debugregs},
-	{"MSRs", reset_msrs},
+	{"special registers", EVERY, reset_sregs},
+	{"FPU", RESETS, reset_fpu},
+	{"XCR0", RESETS, reset_xcrs},
+	{"debug registers", EVERY, reset_debugregs},
+	{"MSRs", RESETS, reset_msrs},
 	/* After the TSC, which a timer of the old life would be compared to. */
-	{"LAPIC", reset_lapic},
+	{"LAPIC", EVERY, reset_lapic},
 	/* Last: the steps above can leave events pending. */
-	{"events", reset_events},
+	{"events", EVERY, reset_events},
 };
+
+int vcpu_reset(struct vcpu *v, enum reset_kind kind)
+{
+	for (unsigned row = 0; row < sizeof(vcpu_rows) / sizeof(vcpu_rows[0]); row++) {
+		int r = vcpu_rows[row].kinds & 1u << kind ? vcpu_rows[row].apply(v, kind) : 0;
+
+		if (r < 0) {
+			trace(v->m, (int)v->index, "reset: %s: %s", vcpu_rows[row].what,
+			      strerror(-r));
+			return r;
+		}
+	}
+	return 0;
+}
 
 int machine_reset_state(struct machine *m, enum reset_kind kind)
 {
 	for (unsigned i = 0; i < m->nvcpus; i++) {
-		for (unsigned row = 0; row < sizeof(vcpu_rows) / sizeof(vcpu_rows[0]); row++) {
-			int r = m->vcpus[i].fd < 0 ? 0 : vcpu_rows[row].apply(&m->vcpus[i]);
+		int r = m->vcpus[i].fd < 0 ? 0 : vcpu_reset(&m->vcpus[i], kind);
 
-			if (r < 0) {
-				trace(m, (int)i, "reset: %s: %s", vcpu_rows[row].what,
-				      strerror(-r));
-				return r;
-			}
-		}
+		if (r < 0)
+			return r;
 	}
 	bus_reset(&m->bus, kind);
 	return m->irqchip.ops->reset ? m->irqchip.ops->reset(m, kind) : 0;

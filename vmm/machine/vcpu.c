@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "machine/internal.h"
@@ -33,7 +35,7 @@ static int vcpu_create(struct machine *m, unsigned index, struct error *err)
 	if (r < 0)
 		return error_set(err, EXIT_SETUP, "vCPU %u: KVM_SET_CPUID2: %s", index,
 				 strerror(-r));
-	return 0;
+	return m->irqchip.ops->add_vcpu ? m->irqchip.ops->add_vcpu(v, err) : 0;
 }
 
 /* The board's limits are KVM's, too: say so before KVM says EINVAL. */
@@ -87,7 +89,7 @@ int vcpus_create(struct machine *m, struct error *err)
  * store what was read) at the next KVM_RUN, which must not happen after a reset has set RIP.
  * With immediate_exit KVM does that and returns. An access of many parts exits again for each.
  */
-static void vcpu_settle(struct vcpu *v)
+void vcpu_settle(struct vcpu *v)
 {
 	for (unsigned parts = 0; parts < 4096; parts++) {
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
@@ -104,6 +106,7 @@ static bool vcpu_checkpoint(struct vcpu *v)
 {
 	struct machine *m = v->m;
 
+	v->seen = atomic_load(&v->wakeups);
 	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_SEQ_CST))
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 	if (atomic_load(&m->stop) == STOP_NONE)
@@ -130,9 +133,12 @@ static bool vcpu_run_once(struct vcpu *v)
 	int r = m->irqchip.ops->before_run ? m->irqchip.ops->before_run(v) : 0;
 
 	if (r < 0) {
-		machine_end(m, OUTCOME_KVM, v->index, 0, "KVM_INTERRUPT: %s", strerror(-r));
+		machine_end(m, OUTCOME_KVM, v->index, 0, "injecting an interrupt: %s",
+			    strerror(-r));
 		return false;
 	}
+	if (r > 0)
+		return true;
 	r = kvm_vcpu_run(v->fd);
 	/* EAGAIN: a CPU that waited for INIT-SIPI got it. EINTR: a kick. */
 	if (r == -EINTR || r == -EAGAIN)
@@ -200,12 +206,31 @@ int vcpus_start(struct machine *m, struct error *err)
 	return r ? error_set(err, EXIT_SETUP, "cannot start a vCPU thread: %s", strerror(r)) : 0;
 }
 
+static void futex(_Atomic uint32_t *word, int op, uint32_t value)
+{
+	syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+/*
+ * The request was made before; then the count moves; then we look whether the vCPU sleeps. It says so
+ * before it compares the count (vcpu_sleep), so one of us sees the other.
+ */
 void vcpu_kick(struct vcpu *v)
 {
 	if (!v->started || pthread_equal(v->thread, pthread_self()))
 		return;
-	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	pthread_kill(v->thread, KICK_SIGNAL);
+	atomic_fetch_add(&v->wakeups, 1);
+	if (atomic_load(&v->asleep))
+		futex(&v->wakeups, FUTEX_WAKE, 1);
+	else if (!__atomic_exchange_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST))
+		pthread_kill(v->thread, KICK_SIGNAL);
+}
+
+void vcpu_sleep(struct vcpu *v)
+{
+	atomic_store(&v->asleep, 1);
+	futex(&v->wakeups, FUTEX_WAIT, v->seen);
+	atomic_store(&v->asleep, 0);
 }
 
 static void kick_all(struct machine *m)
@@ -250,6 +275,8 @@ void vcpus_quit(struct machine *m)
 void vcpus_destroy(struct machine *m)
 {
 	for (unsigned i = 0; m->vcpus && i < m->nvcpus; i++) {
+		if (m->irqchip.ops->remove_vcpu)
+			m->irqchip.ops->remove_vcpu(&m->vcpus[i]);
 		if (m->vcpus[i].run)
 			munmap(m->vcpus[i].run, m->run_size);
 		if (m->vcpus[i].fd >= 0)

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_MACHINE_USER_H
+#define SIPI_MACHINE_USER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chips/apic_bus.h"
+#include "chips/lapic.h"
+#include "io/timer.h"
+
+/*
+ * irqchip mode `user`: what a vCPU has besides, when its local APIC is ours. All of it is under the
+ * machine's lock, but for `tsc_*`, which only change while the machine starts or on the vCPU's own thread.
+ */
+enum user_activity { USER_RUNNING, USER_HALTED, USER_WAIT_SIPI };
+
+struct user_cpu {
+	struct lapic lapic;
+	struct timer timer;
+	enum user_activity activity;
+	bool nmi, init;	   /* pending */
+	int sipi;	   /* pending vector, or -1 */
+	uint8_t cr8;	   /* what KVM was given at the last entry */
+	uint64_t fired_ns; /* the last time its timer's callback ran */
+	/* The guest's TSC at one moment of CLOCK_MONOTONIC. */
+	uint64_t tsc, tsc_ns;
+	uint32_t tsc_khz;
+};
+
+struct user_irqchip {
+	struct apic_bus bus;
+	struct vcpu **cpus; /* by bus index */
+	unsigned *targets;  /* room for a message's targets */
+};
+
+struct vcpu;
+struct machine;
+
+/* user_lapic.c: accesses and messages. Under the machine's lock. */
+struct ioapic_msg;
+struct lapic_time user_time(const struct vcpu *v);
+/* An IOAPIC's message, put on the bus. Takes the lock itself. */
+void user_deliver(struct machine *m, const struct ioapic_msg *msg);
+void user_act(struct vcpu *v, const struct lapic_effects *eff);
+
+/* user_run.c: what a CPU does next. */
+int user_before_run(struct vcpu *v);
+bool user_halt(struct vcpu *v);
+
+#endif
