@@ -50,7 +50,7 @@ my %modes = irqchip_modes();
 my $only = $ENV{BOOT_TESTS}; # a pattern, for work on one of them
 for my $t (read_tests("$FindBin::Bin/boot-tests")) {
 	next if $only && $t->{name} !~ /$only/;
-	for my $mode (split ' ', $t->{irqchip} // 'split kernel') {
+	for my $mode (split ' ', $t->{irqchip} // 'split kernel user') {
 	SKIP: {
 			my $why = exists $modes{$mode} ? $modes{$mode} : "not known to this sipi";
 			skip "$t->{name} ($mode): this host lacks irqchip $mode: $why", 1 if $why;

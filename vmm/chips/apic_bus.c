@@ -56,8 +56,8 @@ static unsigned arbitrate(struct apic_bus *bus, const struct apic_msg *msg, unsi
 	unsigned found = 0;
 	uint8_t best = 0;
 
-	for (unsigned n = 1; n <= bus->count; n++) {
-		unsigned i = (bus->last % bus->count + n) % bus->count;
+	for (unsigned n = 0; n < bus->count; n++) {
+		unsigned i = (bus->turn + n) % bus->count;
 		uint8_t apr;
 
 		if (!selected(bus, msg, source, i) || !lapic_enabled(bus->cpus[i]))
@@ -70,7 +70,7 @@ static unsigned arbitrate(struct apic_bus *bus, const struct apic_msg *msg, unsi
 		}
 	}
 	if (found)
-		bus->last = *target;
+		bus->turn = (*target + 1) % bus->count;
 	return found;
 }
 

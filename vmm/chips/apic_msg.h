@@ -21,13 +21,13 @@ enum apic_shorthand { APIC_NO_SHORTHAND, APIC_SELF, APIC_ALL, APIC_ALL_BUT_SELF 
 /* A message on the APIC bus. */
 struct apic_msg {
 	uint32_t dest;
-	bool wide;	 /* a 32-bit destination (x2APIC ICR); else 8 bits, 0xff for all */
+	bool wide; /* a 32-bit destination (x2APIC ICR); else 8 bits, 0xff for all */
 	bool logical;
 	uint8_t shorthand; /* enum apic_shorthand */
 	uint8_t delivery;  /* enum apic_delivery, or the reserved code 3 */
 	uint8_t vector;
-	bool level;	 /* trigger mode */
-	bool assert;	 /* false: INIT level de-assert */
+	bool level;  /* trigger mode */
+	bool assert; /* false: INIT level de-assert */
 };
 
 #endif

@@ -116,43 +116,44 @@ void lapic_eoi(struct lapic *l, struct lapic_effects *eff)
 	}
 }
 
-/* "Local APIC State After It Has Been Software Disabled": it accepts INIT, NMI, SMI and SIPI. */
+/* "Local APIC State After It Has Been Software Disabled": INIT, NMI, SMI and SIPI are accepted. */
+static bool deliver(struct lapic *l, const struct apic_msg *msg, struct lapic_effects *eff)
+{
+	switch (msg->delivery) {
+	case APIC_FIXED:
+	case APIC_LOWEST:
+		if (!lapic_enabled(l))
+			return false;
+		accept(l, msg->vector, msg->level, eff);
+		return true;
+	case APIC_SMI:
+		eff->smi = true;
+		return true;
+	case APIC_NMI:
+		eff->nmi = true;
+		return true;
+	case APIC_INIT:
+		eff->init = true;
+		return true;
+	case APIC_SIPI:
+		eff->sipi = true;
+		eff->sipi_vector = msg->vector;
+		return true;
+	case APIC_EXTINT:
+		l->extint_received |= lapic_enabled(l);
+		return lapic_enabled(l);
+	default:
+		return false;
+	}
+}
+
 bool lapic_receive(struct lapic *l, const struct apic_msg *msg, struct lapic_effects *eff)
 {
 	bool accepted = lapic_mode(l) != LAPIC_DISABLED;
 
 	lapic_begin(eff);
-	if (!accepted || !msg->assert)
-		return accepted;
-	switch (msg->delivery) {
-	case APIC_FIXED:
-	case APIC_LOWEST:
-		accepted = lapic_enabled(l);
-		if (accepted)
-			accept(l, msg->vector, msg->level, eff);
-		break;
-	case APIC_SMI:
-		eff->smi = true;
-		break;
-	case APIC_NMI:
-		eff->nmi = true;
-		break;
-	case APIC_INIT:
-		eff->init = true;
-		break;
-	case APIC_SIPI:
-		eff->sipi = true;
-		eff->sipi_vector = msg->vector;
-		break;
-	case APIC_EXTINT:
-		accepted = lapic_enabled(l);
-		if (accepted)
-			l->extint_received = true;
-		break;
-	default:
-		accepted = false;
-		break;
-	}
+	if (accepted && msg->assert)
+		accepted = deliver(l, msg, eff);
 	lapic_end(l, eff);
 	return accepted;
 }
@@ -273,13 +274,11 @@ void lapic_svr_write(struct lapic *l, uint32_t value)
 void lapic_set_lint(struct lapic *l, unsigned pin, bool level, struct lapic_effects *eff)
 {
 	enum lapic_lvt which = pin ? LAPIC_LVT_LINT1 : LAPIC_LVT_LINT0;
-	bool rises;
+	bool rises = pin <= 1 && level && !l->lint[pin];
 
 	lapic_begin(eff);
-	if (pin > 1)
-		return;
-	rises = level && !l->lint[pin];
-	l->lint[pin] = level;
+	if (pin <= 1)
+		l->lint[pin] = level;
 	if (lapic_mode(l) == LAPIC_DISABLED)
 		eff->nmi = rises && pin;
 	else if (lvt_is_level(l, which))

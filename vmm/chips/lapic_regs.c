@@ -251,15 +251,15 @@ uint32_t lapic_mmio_read(struct lapic *l, uint64_t offset, unsigned size, struct
 
 	lapic_begin(eff);
 	if (lapic_mode(l) != LAPIC_XAPIC)
-		return UINT32_MAX;
-	if ((size != 1 && size != 2 && size != 4) || byte + size > 4)
-		return 0;
-	if (reg == REGS)
+		value = UINT32_MAX;
+	else if ((size != 1 && size != 2 && size != 4) || byte + size > 4)
+		value = 0;
+	else if (reg == REGS)
 		lapic_error(l, ESR_ILLEGAL_REGISTER, eff);
 	else
 		value = lapic_reg_read(l, reg, time) >> 8 * byte;
 	lapic_end(l, eff);
-	return size == 4 ? value : value & ((1u << 8 * size) - 1);
+	return size < 4 ? value & ((1u << 8 * size) - 1) : value;
 }
 
 void lapic_mmio_write(struct lapic *l, uint64_t offset, unsigned size, uint32_t value,
@@ -268,12 +268,12 @@ void lapic_mmio_write(struct lapic *l, uint64_t offset, unsigned size, uint32_t 
 	unsigned reg = mmio_reg(offset);
 
 	lapic_begin(eff);
-	if (lapic_mode(l) != LAPIC_XAPIC || size != 4 || (offset & 0xf))
-		return;
-	if (reg == REGS)
-		lapic_error(l, ESR_ILLEGAL_REGISTER, eff);
-	else if (regs[reg].access & XW)
-		reg_write(l, reg, value, time, eff);
+	if (lapic_mode(l) == LAPIC_XAPIC && size == 4 && !(offset & 0xf)) {
+		if (reg == REGS)
+			lapic_error(l, ESR_ILLEGAL_REGISTER, eff);
+		else if (regs[reg].access & XW)
+			reg_write(l, reg, value, time, eff);
+	}
 	lapic_end(l, eff);
 }
 

@@ -19,7 +19,8 @@ const char run_usage[] =
 	"  --apic-ids LIST        CPUs with these APIC IDs, e.g. 0,1,5,254 or 0-3,256\n"
 	"  --mem SIZE             RAM, e.g. 64M or 5G (default 64M)\n"
 	"  --irqchip MODE         split: IOAPIC, PIC and PIT are sipi's (default)\n"
-	"                         kernel: they are KVM's\n"
+	"                         kernel: they are KVM's, as is the local APIC in both\n"
+	"                         user: all of them are sipi's\n"
 	"  --append STRING        the guest's command line\n"
 	"  --firmware FILE        a ROM image in place of sipi's own firmware\n"
 	"  --machine FILE.dtb     the machine that this device tree describes\n"
@@ -32,6 +33,9 @@ const char run_usage[] =
 	"  --strict               end with code 3 at an access that no device claims\n"
 	"  --on-triple-fault WHAT exit (default, code 3) or reset\n"
 	"  --trace FILE           every exit, interrupt and unclaimed access, a line each\n"
+	"  --inject RULE          drop, delay, duplicate or reorder an IPI, INIT, SIPI, EOI or\n"
+	"                         timer tick, e.g. 'drop sipi nth=1' (irqchip user; repeatable;\n"
+	"                         the rules stand in sipi(1))\n"
 	"  --quiet                say nothing but errors\n"
 	"\n"
 	"On a terminal, Ctrl-A x quits and Ctrl-A h lists the keys.\n";
@@ -53,6 +57,7 @@ enum option_id {
 	OPT_STRICT,
 	OPT_ON_TRIPLE_FAULT,
 	OPT_TRACE,
+	OPT_INJECT,
 	OPT_QUIET,
 };
 
@@ -73,6 +78,7 @@ static const struct option long_options[] = {
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"on-triple-fault", required_argument, NULL, OPT_ON_TRIPLE_FAULT},
 	{"trace", required_argument, NULL, OPT_TRACE},
+	{"inject", required_argument, NULL, OPT_INJECT},
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{NULL, 0, NULL, 0},
 };
@@ -138,7 +144,7 @@ static int parse_irqchip(struct run_options *o, const char *arg, struct error *e
 	int mode = irqchip_mode_parse(arg);
 
 	if (mode < 0)
-		return bad(err, "irqchip", arg, "split or kernel");
+		return bad(err, "irqchip", arg, "split, kernel or user");
 	o->irqchip = (enum irqchip_mode)mode;
 	return 0;
 }
@@ -218,6 +224,12 @@ static int parse_one(struct run_options *o, int id, const char *arg, struct erro
 	case OPT_TRACE:
 		o->trace = arg;
 		return 0;
+	case OPT_INJECT:
+		if (o->ninject == INJECT_MAX)
+			return error_set(err, EXIT_SETUP, "--inject: more than %d rules",
+					 INJECT_MAX);
+		o->inject[o->ninject++] = arg;
+		return 0;
 	case OPT_QUIET:
 		o->quiet = true;
 		return 0;
@@ -233,6 +245,10 @@ static int check(const struct run_options *o, struct error *err)
 		return error_set(err, EXIT_SETUP,
 				 "--machine: CPUs and memory come from the tree; leave out --cpus, "
 				 "--apic-ids and --mem");
+	if (o->ninject && o->irqchip != IRQCHIP_USER)
+		return error_set(
+			err, EXIT_SETUP,
+			"--inject: needs --irqchip user; in the other modes KVM's local APIC delivers");
 	if (!o->path && !o->firmware && !o->dump_dtb)
 		return error_set(err, EXIT_SETUP,
 				 "no guest image; usage: sipi run [options] IMAGE [args]");

@@ -10,6 +10,8 @@
 #include "machine/machine.h"
 #include "util/error.h"
 
+#define INJECT_MAX 16
+
 /* `sipi run`'s command line, each option checked by itself. Strings point into argv. */
 struct run_options {
 	uint32_t *apic_ids; /* NULL: the default; owned */
@@ -25,6 +27,8 @@ struct run_options {
 	uint64_t timeout_ns;
 	bool strict, reset_on_triple_fault, quiet;
 	const char *trace;
+	const char *inject[INJECT_MAX];
+	unsigned ninject;
 	struct image_options image;
 	const char *path; /* the guest image, or NULL */
 	char **args;	  /* the guest's own arguments, up to NULL */

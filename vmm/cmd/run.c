@@ -174,6 +174,8 @@ static int make_machine(struct run *r, struct error *err)
 		.console = r->opt.console,
 		.console_path = r->opt.console_path,
 		.timeout_ns = r->opt.timeout_ns,
+		.inject = r->opt.inject,
+		.ninject = r->opt.ninject,
 	};
 
 	return machine_create(&r->machine, &cfg, err);

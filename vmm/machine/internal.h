@@ -12,6 +12,7 @@
 #include "io/timer.h"
 #include "kvm/kvm.h"
 #include "machine/bus.h"
+#include "machine/inject.h"
 #include "machine/irqchip.h"
 #include "machine/machine.h"
 #include "machine/platform.h"
@@ -86,6 +87,7 @@ struct machine {
 	struct bus bus;
 	struct irqchip irqchip;
 	struct platform platform;
+	struct inject inject;
 	struct ioapic_msg queue[QUEUED_MSGS];
 	unsigned queued;
 

@@ -18,7 +18,7 @@
 static const struct irqchip_ops *const irqchips[IRQCHIP_MODES] = {
 	[IRQCHIP_SPLIT] = &irqchip_split,
 	[IRQCHIP_KERNEL] = &irqchip_kernel,
-//	[IRQCHIP_USER] = &irqchip_user,
+	[IRQCHIP_USER] = &irqchip_user,
 };
 
 const char *irqchip_mode_name(enum irqchip_mode mode)
@@ -199,7 +199,7 @@ static int create(struct machine *m, struct error *err)
 		return error_set(err, EXIT_SKIP, "KVM_CREATE_VM: %s", strerror(-m->vm));
 	m->irqchip.ops = irqchips[m->cfg.irqchip];
 	if (trace_open(m, err) < 0 || memory_create(m, err) < 0 || memory_load(m, err) < 0 ||
-	    enable_caps(m, err) < 0 || create_loop(m, err) < 0 ||
+	    enable_caps(m, err) < 0 || create_loop(m, err) < 0 || inject_open(m, err) < 0 ||
 	    m->irqchip.ops->create(m, err) < 0 || vcpus_create(m, err) < 0 ||
 	    platform_create(m, err) < 0)
 		return -1;
@@ -244,6 +244,7 @@ const struct outcome *machine_run(struct machine *m)
 
 void machine_report(struct machine *m)
 {
+	inject_report(m, stderr);
 	switch (m->outcome.kind) {
 	case OUTCOME_TRIPLE_FAULT:
 	case OUTCOME_STRICT:
@@ -265,6 +266,7 @@ void machine_destroy(struct machine *m)
 	vcpus_destroy(m);
 	if (m->irqchip.ops && m->irqchip.ops->destroy)
 		m->irqchip.ops->destroy(m);
+	inject_close(m);
 	if (m->timeout.loop)
 		timer_close(&m->timeout);
 	if (m->loop)

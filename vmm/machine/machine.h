@@ -13,7 +13,7 @@
 
 /* One machine: memory, CPUs, interrupt controllers and devices, from a board to an outcome. */
 
-enum irqchip_mode { IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_MODES, IRQCHIP_USER };
+enum irqchip_mode { IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_USER, IRQCHIP_MODES };
 
 const char *irqchip_mode_name(enum irqchip_mode mode);
 int irqchip_mode_parse(const char *s); /* -1: no such mode */
@@ -32,7 +32,9 @@ struct machine_config {
 	const char *trace_path; /* NULL: no trace */
 	enum console_kind console;
 	const char *console_path;
-	uint64_t timeout_ns; /* 0: none */
+	uint64_t timeout_ns;	   /* 0: none */
+	const char *const *inject; /* rules (machine/inject.h); irqchip mode user only */
+	unsigned ninject;
 };
 
 /* How a run ended; the first reason wins. */

@@ -11,7 +11,12 @@
 static void set_line(void *ctx, unsigned gsi, bool level)
 {
 	struct machine *m = ctx;
+	uint32_t bit = 1u << (gsi & 31);
 
+	/* Devices say their level as often as they like. */
+	if (!(m->platform.lines & bit) == !level)
+		return;
+	m->platform.lines ^= bit;
 	m->irqchip.ops->set_line(m, gsi, level);
 }
 

@@ -25,6 +25,7 @@ struct platform {
 	struct debug_exit debug_exit;
 	struct test_lines test_lines;
 	struct pit_dev pit;
+	uint32_t lines; /* the levels of the GSIs */
 	struct timer rtc_timer, pit_timer;
 };
 

@@ -43,6 +43,11 @@ struct lapic_time user_time(const struct vcpu *v);
 /* An IOAPIC's message, put on the bus. Takes the lock itself. */
 void user_deliver(struct machine *m, const struct ioapic_msg *msg);
 void user_act(struct vcpu *v, const struct lapic_effects *eff);
+/* A tick of v's LAPIC timer, as the --inject rules have it. */
+void user_tick(struct vcpu *v);
+/* The event arrives. */
+struct inject_event;
+bool user_accept(struct machine *m, const struct inject_event *e);
 
 /* user_run.c: what a CPU does next. */
 int user_before_run(struct vcpu *v);
