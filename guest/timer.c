@@ -51,6 +51,23 @@ static bool took_here(unsigned vector, uint32_t n)
 	return took(this_cpu()->index, vector, n);
 }
 
+/*
+ * Programs the timer, and again what must happen before SHOT_USEC have passed: both once more when
+ * the host took that long in between.
+ */
+#define IN_TIME(...)                                                                               \
+	do {                                                                                       \
+		for (unsigned tries_ = 0; tries_ < 50; tries_++) {                                 \
+			uint64_t t0_ = rdtsc();                                                    \
+			start_count();                                                             \
+			__VA_ARGS__;                                                               \
+			if (tsc_to_usec(rdtsc() - t0_) < SHOT_USEC * 3 / 4)                        \
+				break;                                                             \
+			settle();                                                                  \
+			apic_timer_stop();                                                         \
+		}                                                                                  \
+	} while (0)
+
 /* None within twice the time that it would have taken. */
 static bool none_comes(void)
 {
@@ -65,16 +82,11 @@ static void test_oneshot(void)
 	uint64_t start;
 	uint32_t first, second;
 
-	start_count();
-	start = rdtsc();
-	apic_timer_oneshot(VEC, ticks(SHOT_USEC));
-	first = apic_read(APIC_TIMER_CUR);
-	udelay(SHOT_USEC / 10);
-	second = apic_read(APIC_TIMER_CUR);
+	IN_TIME(start = rdtsc(); apic_timer_oneshot(VEC, ticks(SHOT_USEC));
+		first = apic_read(APIC_TIMER_CUR); udelay(SHOT_USEC / 10);
+		second = apic_read(APIC_TIMER_CUR));
 	report(apic_read(APIC_TIMER_INIT) == ticks(SHOT_USEC), "the initial count reads back");
-	report((first > second && first <= ticks(SHOT_USEC)) ||
-		       tsc_to_usec(rdtsc() - start) > SHOT_USEC,
-	       "the current count runs down");
+	report(first > second && first <= ticks(SHOT_USEC), "the current count runs down");
 	report(took_here(VEC, 1), "one-shot: one interrupt");
 	report(tsc_to_usec(fired_at[0] - start) >= SHOT_USEC - SHOT_USEC / EARLY,
 	       "one-shot: not before its time");
@@ -85,9 +97,7 @@ static void test_oneshot(void)
 
 static void test_stop(void)
 {
-	start_count();
-	apic_timer_oneshot(VEC, ticks(SHOT_USEC));
-	apic_write(APIC_TIMER_INIT, 0);
+	IN_TIME(apic_timer_oneshot(VEC, ticks(SHOT_USEC)); apic_write(APIC_TIMER_INIT, 0));
 	report(apic_read(APIC_TIMER_CUR) == 0, "initial count 0: the current count is 0");
 	report(none_comes(), "initial count 0: stops a one-shot");
 
@@ -104,12 +114,8 @@ static void test_restart(void)
 {
 	uint64_t start;
 
-	start_count();
-	apic_timer_oneshot(VEC, ticks(SHOT_USEC));
-	udelay(SHOT_USEC / 4);
-	start = rdtsc();
-	apic_write(APIC_TIMER_INIT, ticks(SHOT_USEC));
-	irq_clear();
+	IN_TIME(apic_timer_oneshot(VEC, ticks(SHOT_USEC)); udelay(SHOT_USEC / 4); start = rdtsc();
+		apic_write(APIC_TIMER_INIT, ticks(SHOT_USEC)));
 	report(took_here(VEC, 1) &&
 		       tsc_to_usec(fired_at[0] - start) >= SHOT_USEC - SHOT_USEC / EARLY,
 	       "a new initial count starts it anew");
@@ -119,18 +125,19 @@ static void test_restart(void)
 
 static void test_mask(void)
 {
-	start_count();
-	apic_timer_oneshot(VEC | LVT_MASKED, ticks(SHOT_USEC));
-	report(apic_read(APIC_TIMER_CUR) > 0, "masked: it counts");
+	uint32_t cur;
+
+	IN_TIME(apic_timer_oneshot(VEC | LVT_MASKED, ticks(SHOT_USEC));
+		cur = apic_read(APIC_TIMER_CUR));
+	report(cur > 0, "masked: it counts");
 	report(none_comes(), "masked: none comes");
 	/* The manual says only that a mask "inhibits reception": KVM remembers, others forget. */
 	apic_write(APIC_LVT_TIMER, VEC);
 	printf("# masked: what expired meanwhile %s\n",
 	       none_comes() ? "is lost" : "comes when it is unmasked");
 
-	start_count();
-	apic_timer_oneshot(VEC | LVT_MASKED, ticks(SHOT_USEC));
-	apic_write(APIC_LVT_TIMER, VEC);
+	IN_TIME(apic_timer_oneshot(VEC | LVT_MASKED, ticks(SHOT_USEC));
+		apic_write(APIC_LVT_TIMER, VEC));
 	report(took_here(VEC, 1), "unmasked in time, it comes");
 
 	start_count();
@@ -143,9 +150,7 @@ static void test_mask(void)
 
 static void test_vector(void)
 {
-	start_count();
-	apic_timer_oneshot(VEC, ticks(SHOT_USEC));
-	apic_write(APIC_LVT_TIMER, VEC_OTHER);
+	IN_TIME(apic_timer_oneshot(VEC, ticks(SHOT_USEC)); apic_write(APIC_LVT_TIMER, VEC_OTHER));
 	report(took_here(VEC_OTHER, 1) && took_here(VEC, 0),
 	       "vector changed while it counts: the new one is used");
 }
@@ -264,42 +269,43 @@ static void test_divided_shot(void)
 
 /* --- TSC deadline */
 
+static void arm(void)
+{
+	apic_timer_deadline(VEC, rdtsc() + usec_to_tsc(SHOT_USEC));
+}
+
 static void test_deadline(void)
 {
-	uint64_t deadline = rdtsc() + usec_to_tsc(SHOT_USEC);
+	uint64_t deadline, armed;
+	uint32_t cur;
 
-	start_count();
-	apic_timer_deadline(VEC, deadline);
-	report(rdmsr(MSR_TSC_DEADLINE) == deadline || rdtsc() > deadline,
-	       "deadline: the MSR reads back while armed");
+	IN_TIME(deadline = rdtsc() + usec_to_tsc(SHOT_USEC); apic_timer_deadline(VEC, deadline);
+		armed = rdmsr(MSR_TSC_DEADLINE));
+	report(armed == deadline, "deadline: the MSR reads back while armed");
 	report(took_here(VEC, 1), "deadline: one interrupt");
 	report(fired_at[0] >= deadline, "deadline: not before its time");
 	report(rdmsr(MSR_TSC_DEADLINE) == 0, "deadline: the MSR reads 0 afterwards");
 	irq_clear();
 	apic_timer_deadline(VEC, rdtsc() - 1);
 	report(took_here(VEC, 1), "deadline: one in the past comes at once");
-	irq_clear();
-	apic_timer_deadline(VEC, rdtsc() + usec_to_tsc(SHOT_USEC));
-	wrmsr(MSR_TSC_DEADLINE, 0);
+	IN_TIME(arm(); wrmsr(MSR_TSC_DEADLINE, 0));
 	report(none_comes(), "deadline: 0 disarms it");
-	apic_timer_deadline(VEC, rdtsc() + usec_to_tsc(SHOT_USEC));
-	apic_write(APIC_TIMER_INIT, ticks(SHOT_USEC / 10));
-	report(apic_read(APIC_TIMER_CUR) == 0, "deadline: the counters are out of use");
+	IN_TIME(arm(); apic_write(APIC_TIMER_INIT, ticks(SHOT_USEC / 10));
+		cur = apic_read(APIC_TIMER_CUR));
+	report(cur == 0, "deadline: the counters are out of use");
 	report(took_here(VEC, 1), "deadline: which an initial count does not change");
 }
 
-/* "Switching the mode disarms" (SDM Vol. 3A 10.5.4.1). */
+/* Changing between the deadline and the other modes disarms the timer (SDM Vol. 3A 10.5.4.1). */
 static void test_mode_switch(void)
 {
-	start_count();
-	apic_timer_deadline(VEC, rdtsc() + usec_to_tsc(SHOT_USEC));
-	apic_write(APIC_LVT_TIMER, VEC);
+	IN_TIME(arm(); apic_write(APIC_LVT_TIMER, VEC));
 	report(none_comes(), "from deadline to one-shot: disarmed");
 	wrmsr(MSR_TSC_DEADLINE, rdtsc() + usec_to_tsc(SHOT_USEC));
 	report(rdmsr(MSR_TSC_DEADLINE) == 0 && none_comes(),
 	       "in one-shot mode the deadline MSR is out of use");
-	apic_timer_oneshot(VEC, ticks(SHOT_USEC));
-	apic_write(APIC_LVT_TIMER, VEC | LVT_TSC_DEADLINE);
+	IN_TIME(apic_timer_oneshot(VEC, ticks(SHOT_USEC));
+		apic_write(APIC_LVT_TIMER, VEC | LVT_TSC_DEADLINE));
 	report(none_comes(), "from one-shot to deadline: disarmed");
 	apic_timer_stop();
 }

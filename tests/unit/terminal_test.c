@@ -417,6 +417,9 @@ static void stuck_body(void)
 	uint64_t start_ns;
 
 	rig_open(CONSOLE_STDIO, NULL);
+	for (unsigned i = 0; i < 999; i++) /* no divisor of the terminal's buffer */
+		rig_putc('a');
+	rig_run_for(10 * MS);
 	for (unsigned i = 0; i < 65536; i++)
 		rig_putc('a');
 	rig_run_for(50 * MS); /* must return, though nobody reads */
@@ -447,6 +450,7 @@ static void hangup_body(void)
 	signal(SIGHUP, SIG_IGN);
 	say_ready();
 	rig_run_for(200 * MS);
+	CHECK(rig.entered < 60);
 	rig_close(100);
 }
 

@@ -101,12 +101,16 @@ static void print_modes(int kvm)
 {
 	static const struct {
 		const char *name;
-		bool split;
-	} modes[] = {{"irqchip split", true}, {"irqchip kernel", false}};
+		enum kvm_trial mode;
+	} modes[] = {
+		{"irqchip split", KVM_TRIAL_SPLIT},
+		{"irqchip kernel", KVM_TRIAL_KERNEL},
+		{"irqchip user", KVM_TRIAL_USER},
+	};
 	struct error err;
 
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		bool works = kvm_try_irqchip(kvm, modes[i].split, &err) == 0;
+		bool works = kvm_try_irqchip(kvm, modes[i].mode, &err) == 0;
 
 		printf("%-22s %s%s\n", modes[i].name,
 		       works ? "works" : "does not work: ", works ? "" : err.text);

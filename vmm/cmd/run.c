@@ -184,11 +184,9 @@ static int make_machine(struct run *r, struct error *err)
 /* Said once: which KVM, which irqchip mode, which guest; and what is not as it could be. */
 static void announce(const struct run *r)
 {
-	const char *why;
 	char module[32];
 	enum kvm_kind kind = kvm_kind(module);
 
-	machine_loop_backend(r->machine, &why);
 	fprintf(stderr, "sipi: KVM %s%s%s (%s), irqchip %s, %u CPU%s, %" PRIu64 " MiB, ",
 		*module ? "by " : "", module, *module ? "" : "built in", kvm_kind_name(kind),
 		irqchip_mode_name(r->opt.irqchip), r->board.ncpus, r->board.ncpus == 1 ? "" : "s",
@@ -198,8 +196,7 @@ static void announce(const struct run *r)
 			image_kind_name(r->image.kind), entry_mode_name(r->image.mode));
 	else
 		fprintf(stderr, "firmware %s\n", r->opt.firmware);
-	if (why)
-		fprintf(stderr, "sipi: io_uring is refused here (%s): epoll serves\n", why);
+	machine_warnings(r->machine, stderr);
 }
 
 static int exit_code(const struct outcome *o)

@@ -62,7 +62,7 @@ struct machine_requests {
 	void *ctx;
 };
 
-#define container_of(ptr, type, member) \
+#define container_of(ptr, type, member)                                                            \
 	((type *)(void *)((char *)(ptr) - __builtin_offsetof(type, member)))
 
 #endif

@@ -210,7 +210,7 @@ static void dispatch(struct loop *loop, const struct backend_event *ev)
 		return;
 	s = &loop->slots[index];
 	w = s->watch;
-	if (!w || s->generation != ev->token >> 32)
+	if (s->generation != ev->token >> 32)
 		return;
 	/* Before the callback, which may remove the watch, free it and move the slots. */
 	if (loop->backend->oneshot) {

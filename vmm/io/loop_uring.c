@@ -70,16 +70,13 @@ static void uring_disarm(void *state, int fd, uint64_t token)
 {
 	struct io_uring *ring = state;
 	struct io_uring_sqe *sqe = get_sqe(ring);
-	int r;
 
 	(void)fd;
 	if (!sqe)
 		return; /* out of kernel memory: the request's late completion will be ignored */
 	io_uring_prep_poll_remove(sqe, token);
 	io_uring_sqe_set_data64(sqe, TOKEN_NONE);
-	do {
-		r = io_uring_submit(ring);
-	} while (r > 0 && io_uring_sq_ready(ring)); /* it stops at a request that fails */
+	io_uring_submit(ring);
 }
 
 /* A request that failed is an error of its file, except a cancellation: its thread has ended. */

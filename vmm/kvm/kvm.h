@@ -88,10 +88,12 @@ enum kvm_kind kvm_kind(char module[32]);
 const char *kvm_kind_name(enum kvm_kind kind);
 
 /*
- * Whether a local APIC in the kernel really delivers an interrupt to a guest: makes a VM, runs a few
- * instructions in it, and looks. With split true the IOAPIC is userspace's, and an EOI must come back as
- * an exit. 0, or -1 with the step that failed in *err.
+ * Whether an irqchip mode really works here: makes a VM, runs a few instructions in it, and looks whether an
+ * interrupt arrives and where its EOI, an x2APIC MSR write, goes. SPLIT: it must come back as an IOAPIC EOI exit.
+ * KERNEL: it must not. USER, a VM without any irqchip: the MSR write itself must exit. 0, or -1 with the
+ * step that failed in *err.
  */
-int kvm_try_irqchip(int kvm, bool split, struct error *err);
+enum kvm_trial { KVM_TRIAL_SPLIT, KVM_TRIAL_KERNEL, KVM_TRIAL_USER };
+int kvm_try_irqchip(int kvm, enum kvm_trial mode, struct error *err);
 
 #endif

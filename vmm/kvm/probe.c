@@ -76,6 +76,7 @@ static const uint8_t handler[] = {
 };
 
 struct trial {
+	enum kvm_trial mode;
 	int kvm, vm, vcpu;
 	struct kvm_run *run;
 	size_t run_size;
@@ -84,7 +85,7 @@ struct trial {
 
 #define fail(err, step, r) error_set((err), EXIT_SKIP, "%s: %s", (step), strerror(-(r)))
 
-static int trial_vm(struct trial *t, bool split, struct error *err)
+static int trial_vm(struct trial *t, struct error *err)
 {
 	const uint16_t ivt[2] = {HANDLER, 0};
 	int r;
@@ -101,12 +102,19 @@ static int trial_vm(struct trial *t, bool split, struct error *err)
 	r = kvm_vm_set_memory(t->vm, 0, 0, 0, MEM_SIZE, t->mem);
 	if (r < 0)
 		return fail(err, "KVM_SET_USER_MEMORY_REGION", r);
-	r = split ? kvm_vm_enable_cap(t->vm, KVM_CAP_SPLIT_IRQCHIP, 24)
-		  : kvm_vm_create_irqchip(t->vm);
-	if (r < 0)
-		return fail(err, split ? "KVM_CAP_SPLIT_IRQCHIP" : "KVM_CREATE_IRQCHIP", r);
-	r = split ? 0 : kvm_vm_create_pit(t->vm);
-	return r < 0 ? fail(err, "KVM_CREATE_PIT2", r) : 0;
+	switch (t->mode) {
+	case KVM_TRIAL_SPLIT:
+		r = kvm_vm_enable_cap(t->vm, KVM_CAP_SPLIT_IRQCHIP, 24);
+		return r < 0 ? fail(err, "KVM_CAP_SPLIT_IRQCHIP", r) : 0;
+	case KVM_TRIAL_KERNEL:
+		r = kvm_vm_create_irqchip(t->vm);
+		if (r == 0)
+			r = kvm_vm_create_pit(t->vm);
+		return r < 0 ? fail(err, "KVM_CREATE_IRQCHIP, KVM_CREATE_PIT2", r) : 0;
+	default:
+		r = kvm_vm_msr_exits(t->vm, NULL, 0);
+		return r < 0 ? fail(err, "KVM_CAP_X86_USER_SPACE_MSR", r) : 0;
+	}
 }
 
 /* One vCPU at CODE in real mode, its APIC in x2APIC mode and software-enabled. */
@@ -135,17 +143,21 @@ static int trial_vcpu(struct trial *t, struct error *err)
 		return fail(err, "vCPU set-up", -EINVAL);
 	sregs.cs.base = sregs.cs.selector = 0;
 	sregs.apic_base |= 0xc00; /* EN, EXTD */
-	if (kvm_vcpu_set_sregs(t->vcpu, &sregs) < 0 || kvm_vcpu_set_regs(t->vcpu, &regs) < 0 ||
-	    kvm_vcpu_get_lapic(t->vcpu, &lapic) < 0)
+	if (kvm_vcpu_set_sregs(t->vcpu, &sregs) < 0 || kvm_vcpu_set_regs(t->vcpu, &regs) < 0)
 		return fail(err, "vCPU set-up", -EINVAL);
+	if (t->mode == KVM_TRIAL_USER)
+		return 0;
+	if (kvm_vcpu_get_lapic(t->vcpu, &lapic) < 0)
+		return fail(err, "KVM_GET_LAPIC", -EINVAL);
 	memcpy(lapic.regs + 0xf0, &svr, sizeof(svr));
 	r = kvm_vcpu_set_lapic(t->vcpu, &lapic);
 	return r < 0 ? fail(err, "KVM_SET_LAPIC", r) : 0;
 }
 
-/* A level-triggered message, with a route by which KVM knows that its EOI is ours. */
-static int trial_send(struct trial *t, bool split, struct error *err)
+/* split: a level-triggered message, with a route by which KVM knows that its EOI is ours. */
+static int trial_send(struct trial *t, struct error *err)
 {
+	bool split = t->mode == KVM_TRIAL_SPLIT;
 	struct kvm_msi msi = {
 		.address_lo = 0xfee00000,
 		.data = VECTOR | 1 << 14 | (split ? 1 << 15 : 0),
@@ -157,6 +169,8 @@ static int trial_send(struct trial *t, bool split, struct error *err)
 	struct kvm_irq_routing_entry *e = table.head.entries;
 	int r = 0;
 
+	if (t->mode == KVM_TRIAL_USER)
+		return 0;
 	e->gsi = GSI;
 	e->type = KVM_IRQ_ROUTING_MSI;
 	e->u.msi.address_lo = msi.address_lo;
@@ -171,45 +185,62 @@ static int trial_send(struct trial *t, bool split, struct error *err)
 	return r ? 0 : error_set(err, EXIT_SKIP, "KVM_SIGNAL_MSI: no APIC accepted the interrupt");
 }
 
-static int trial_run(struct trial *t, bool split, struct error *err)
+/* What one exit tells; 1: go on, 0: the guest has ended well, -1 with *err. */
+static int trial_exit(struct trial *t, bool *eoi, struct error *err)
 {
-	bool eoi = false;
+	uint8_t report;
+	int r = 0;
 
-	for (unsigned i = 0; i < EXITS_MAX; i++) {
-		int r = kvm_vcpu_run(t->vcpu);
-		uint8_t report;
-
-		if (r == -EINTR || r == -EAGAIN)
-			continue;
-		if (r < 0)
-			return fail(err, "KVM_RUN", r);
-		if (t->run->exit_reason == KVM_EXIT_IOAPIC_EOI) {
-			eoi = true;
-			continue;
-		}
-		if (t->run->exit_reason != KVM_EXIT_IO)
-			return error_set(err, EXIT_SKIP, "KVM_RUN: exit reason %u",
-					 t->run->exit_reason);
+	switch (t->run->exit_reason) {
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		t->run->request_interrupt_window = 0;
+		r = kvm_vcpu_interrupt(t->vcpu, VECTOR);
+		return r < 0 ? fail(err, "KVM_INTERRUPT", r) : 1;
+	case KVM_EXIT_X86_WRMSR:
+		t->run->msr.error = 0;
+		*eoi = t->run->msr.index == 0x80b;
+		return 1;
+	case KVM_EXIT_IOAPIC_EOI:
+		*eoi = true;
+		return 1;
+	case KVM_EXIT_IO:
 		report = *((uint8_t *)t->run + t->run->io.data_offset);
 		if (report == 0)
 			return error_set(err, EXIT_SKIP, "the guest saw no interrupt");
-		if (report == 2)
-			break;
+		return report == 1;
+	default:
+		return error_set(err, EXIT_SKIP, "KVM_RUN: exit reason %u", t->run->exit_reason);
 	}
-	if (eoi == split)
-		return 0;
-	return error_set(err, EXIT_SKIP, "the guest's EOI %s",
-			 split ? "did not exit to userspace" : "exited to userspace");
 }
 
-int kvm_try_irqchip(int kvm, bool split, struct error *err)
+static int trial_run(struct trial *t, struct error *err)
 {
-	struct trial t = {.kvm = kvm, .vm = -1, .vcpu = -1, .mem = MAP_FAILED};
+	bool want = t->mode != KVM_TRIAL_KERNEL, eoi = false;
+	int r = 1;
+
+	t->run->request_interrupt_window = t->mode == KVM_TRIAL_USER;
+	for (unsigned i = 0; i < EXITS_MAX && r == 1; i++) {
+		r = kvm_vcpu_run(t->vcpu);
+		if (r == -EINTR || r == -EAGAIN)
+			r = 1;
+		else if (r < 0)
+			return fail(err, "KVM_RUN", r);
+		else
+			r = trial_exit(t, &eoi, err);
+	}
+	if (r < 0 || eoi == want)
+		return r < 0 ? -1 : 0;
+	return error_set(err, EXIT_SKIP, "the guest's EOI %s",
+			 want ? "did not exit to userspace" : "exited to userspace");
+}
+
+int kvm_try_irqchip(int kvm, enum kvm_trial mode, struct error *err)
+{
+	struct trial t = {.mode = mode, .kvm = kvm, .vm = -1, .vcpu = -1, .mem = MAP_FAILED};
 	int r = -1;
 
-	if (trial_vm(&t, split, err) == 0 && trial_vcpu(&t, err) == 0 &&
-	    trial_send(&t, split, err) == 0)
-		r = trial_run(&t, split, err);
+	if (trial_vm(&t, err) == 0 && trial_vcpu(&t, err) == 0 && trial_send(&t, err) == 0)
+		r = trial_run(&t, err);
 	if (t.run)
 		munmap(t.run, t.run_size);
 	if (t.vcpu >= 0)

@@ -41,6 +41,8 @@ static void leaf1(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
 	/* EBX: initial APIC ID (8 bits of it), addressable IDs in the package. */
 	e->ebx = (e->ebx & 0xffff) | (v->apic_id & 0xff) << 24 | count << 16;
 	e->ecx |= LEAF1_ECX_X2APIC | LEAF1_ECX_HYPERVISOR;
+	if (v->m->cfg.irqchip == IRQCHIP_USER && !v->m->irqchip.user.x2apic)
+		e->ecx &= ~LEAF1_ECX_X2APIC;
 	e->ecx &= ~LEAF1_ECX_TSC_DEADLINE;
 	/* KVM_GET_SUPPORTED_CPUID leaves this bit to a capability (api.rst, 4.8). */
 	if (v->m->cfg.irqchip == IRQCHIP_USER || kvm_check(v->m->kvm, KVM_CAP_TSC_DEADLINE_TIMER))

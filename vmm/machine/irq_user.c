@@ -10,6 +10,7 @@
 #include "machine/internal.h"
 #include "util/clock.h"
 
+#define XAPIC_ID_MAX	 254
 #define MSR_TSC		 0x10
 #define MSR_APIC_BASE	 0x1b
 #define MSR_TSC_DEADLINE 0x6e0
@@ -26,6 +27,7 @@ static int create(struct machine *m, struct error *err)
 			err, EXIT_SKIP,
 			"irqchip mode 'user': KVM_X86_SET_MSR_FILTER: %s; use --irqchip split",
 			strerror(-r));
+	u->x2apic = kvm_try_irqchip(m->kvm, KVM_TRIAL_USER, &u->no_x2apic) == 0;
 	u->cpus = calloc(m->cfg.board->ncpus, sizeof(*u->cpus));
 	u->targets = calloc(m->cfg.board->ncpus, sizeof(*u->targets));
 	if (!u->cpus || !u->targets)
@@ -53,12 +55,19 @@ static int add_vcpu(struct vcpu *v, struct error *err)
 	struct lapic_config cfg = {
 		.id = v->apic_id,
 		.bsp = v->index == 0,
-		.x2apic = true,
+		.x2apic = u->x2apic,
 		.deadline = true,
 		.phys_bits = cpuid_phys_bits(v->m),
 	};
 	int khz = kvm_vcpu_tsc_khz(v->fd);
 
+	if (!u->x2apic && v->apic_id > XAPIC_ID_MAX) {
+		free(c);
+		return error_set(
+			err, EXIT_SKIP,
+			"APIC ID %u needs x2APIC, which this KVM does not leave to userspace: %s",
+			v->apic_id, u->no_x2apic.text);
+	}
 	if (!c)
 		return error_set(err, EXIT_SETUP, "out of memory");
 	v->user = c;

@@ -294,8 +294,11 @@ void machine_stats(const struct machine *m, struct machine_stats *s)
 	s->resets = m->resets;
 }
 
-const char *machine_loop_backend(const struct machine *m, const char **why_not_uring)
+void machine_warnings(const struct machine *m, FILE *f)
 {
-	*why_not_uring = m->no_uring;
-	return loop_backend(m->loop);
+	if (m->no_uring)
+		fprintf(f, "sipi: io_uring is refused here (%s): epoll serves\n", m->no_uring);
+	if (m->cfg.irqchip == IRQCHIP_USER && !m->irqchip.user.x2apic)
+		fprintf(f, "sipi: WARNING: no x2APIC in irqchip mode user on this KVM: %s\n",
+			m->irqchip.user.no_x2apic.text);
 }

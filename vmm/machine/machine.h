@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "boot/board.h"
 #include "boot/image.h"
@@ -71,6 +72,7 @@ struct machine_stats {
 	uint64_t unclaimed, console_lost, resets;
 };
 void machine_stats(const struct machine *m, struct machine_stats *s);
-const char *machine_loop_backend(const struct machine *m, const char **why_not_uring);
+/* What is not as it could be on this host, a line each. */
+void machine_warnings(const struct machine *m, FILE *f);
 
 #endif

@@ -8,6 +8,7 @@
 #include "chips/apic_bus.h"
 #include "chips/lapic.h"
 #include "io/timer.h"
+#include "util/error.h"
 
 /*
  * irqchip mode `user`: what a vCPU has besides, when its local APIC is ours. All of it is under the
@@ -32,6 +33,12 @@ struct user_irqchip {
 	struct apic_bus bus;
 	struct vcpu **cpus; /* by bus index */
 	unsigned *targets;  /* room for a message's targets */
+	/*
+	 * Whether KVM hands accesses to x2APIC MSRs over: it does so as a side effect of refusing them, which is
+	 * no promise, so it is tried at each start. Without it CPUID offers no x2APIC.
+	 */
+	bool x2apic;
+	struct error no_x2apic; /* why not */
 };
 
 struct vcpu;
