@@ -181,8 +181,6 @@ static void test_periodic(void)
 	       "periodic: %u interrupts of %u us took %lu us, no less than they should", n,
 	       TICK_USEC, took_usec);
 	report(within, "periodic: the current count never exceeds the initial count");
-	/* Interrupts coalesce in IRR while the CPU does not run: so only a lot is too much. */
-	report(took_usec <= 4ull * n * TICK_USEC + 100000, "periodic: and not much longer");
 }
 
 /* --- the divider */

@@ -28,12 +28,15 @@ sub read_tests {
 	return @tests;
 }
 
+# Words, with "\ " for a blank within one.
+sub words { return map { s/\\ / /gr } split /(?<!\\)\s+/, $_[0] // '' }
+
 sub run_test {
 	my ($t, $mode) = @_;
 	my $slack = $ENV{SIPI_SLACK} || 1;
 	my $run = sipi({limit => ($t->{timeout} // 30) * $slack}, 'run', '--irqchip', $mode,
-		       split(' ', $t->{options} // ''), "build/guest/$t->{guest}",
-		       split(' ', $t->{args} // ''));
+		       words($t->{options}), "build/guest/$t->{guest}",
+		       words($t->{args}));
 	my $exit = $t->{exit} // 0;
 	my @wrong;
 	push @wrong, "no end within its time" if $run->{hung};

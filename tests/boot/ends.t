@@ -58,6 +58,14 @@ for (['--help'], ['run', '--help'], ['probe', '--help']) {
 	ok($run->{code} == 0 && $run->{stdout} =~ /^usage: sipi/ && $run->{stderr} eq '', "@$_");
 }
 
+# --- --inject
+
+refused('--inject without irqchip user', 2, qr/needs --irqchip user/, 'run', '--inject', 'drop sipi', $hello);
+ends('--inject with a bad word points at it', sipi('run', '--irqchip', 'user', '--inject', 'drop spi nth=1', $hello),
+	2, qr/^sipi: --inject: 'spi': expected ipi, init, sipi, eoi or timer\n {4}drop spi nth=1\n {9}\^~~$/m);
+ends('--inject more rules than there is room for', sipi('run', '--irqchip', 'user', ('--inject', 'drop sipi') x 17, $hello),
+	2, qr/more than 16 rules/);
+
 # --- images
 
 my $elf = slurp($hello);

@@ -64,6 +64,7 @@ static void shell(const struct tty *t)
 {
 	int status = 0;
 
+	signal(SIGHUP, SIG_IGN);
 	while (waitpid(*t->job, &status, WUNTRACED) == *t->job && WIFSTOPPED(status))
 		CHECK(write(t->report[1], "S", 1) == 1);
 	if (WIFEXITED(status))
@@ -446,8 +447,8 @@ static void a_stuck_terminal_blocks_nothing(void **state)
 
 static void hangup_body(void)
 {
+	signal(SIGHUP, SIG_IGN); /* cmd/run.c makes it an end; here the run goes on */
 	rig_open(CONSOLE_STDIO, NULL);
-	signal(SIGHUP, SIG_IGN);
 	say_ready();
 	rig_run_for(200 * MS);
 	CHECK(rig.entered < 60);
@@ -458,15 +459,12 @@ static void hangup_body(void)
 static void a_hangup_ends_input(void **state)
 {
 	struct tty t;
-	int shell_status;
 
 	start(state, &t, hangup_body);
 	wait_ready(&t);
 	close(t.master);
 	t.master = -1;
-	shell_status = finish(&t);
-	/* the shell, which leads the session, has died of SIGHUP */
-	assert_true(!WIFEXITED(shell_status) || WEXITSTATUS(shell_status) == 0);
+	assert_int_equal(finish(&t), 0);
 	tty_close(&t);
 }
 
