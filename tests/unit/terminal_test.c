@@ -118,6 +118,7 @@ static void start_with(void **state, struct tty *t, enum place place, int out, i
 		return;
 	setenv("SIPI_IO", *state, 1);
 	rig_default_signals();
+	close(t->master);
 	job_or_shell(t, place, &fds, body);
 }
 
@@ -418,12 +419,12 @@ static void stuck_body(void)
 	uint64_t start_ns;
 
 	rig_open(CONSOLE_STDIO, NULL);
-	for (unsigned i = 0; i < 999; i++) /* no divisor of the terminal's buffer */
-		rig_putc('a');
-	rig_run_for(10 * MS);
-	for (unsigned i = 0; i < 65536; i++)
-		rig_putc('a');
-	rig_run_for(50 * MS); /* must return, though nobody reads */
+	/* must return, though nobody reads; in pieces of which the last one does not fit */
+	for (unsigned i = 0; i < 100; i++) {
+		for (unsigned j = 0; j < 999; j++)
+			rig_putc('a');
+		rig_run_for(1 * MS);
+	}
 	for (unsigned i = 0; i < 65536; i++)
 		rig_putc('b');
 	start_ns = clock_now_ns();
