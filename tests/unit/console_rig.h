@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What console_test.c and terminal_test.c share: a console with a recording receiver, run in a child
- * process whose descriptors 0 to 2 the test chooses. A child reports by its exit code.
+ * What console_test.c and terminal_test.c share: a console with a recording receiver, run in a
+ * child process whose descriptors 0 to 2 the test chooses. A child reports by its exit code.
  */
 #ifndef SIPI_TESTS_CONSOLE_RIG_H
 #define SIPI_TESTS_CONSOLE_RIG_H
 
-#include "test.h"
+#include "loop_rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,16 +14,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "io/console.h"
-#include "io/timer.h"
-#include "util/clock.h"
 
-#define MS	1000000ull
 #define LAST	'!' /* this input byte ends the loop */
 #define SKIPPED 77
 
@@ -148,20 +142,9 @@ static inline void rig_puts(const char *s)
 		CHECK(rig_putc((uint8_t)*s++));
 }
 
-static void rig_expired(void *ctx)
-{
-	loop_stop(ctx);
-}
-
 static inline void rig_run_for(uint64_t ns)
 {
-	struct timer t;
-	struct error err;
-
-	CHECK(!timer_open(&t, rig.loop, rig_expired, rig.loop, &err));
-	timer_arm(&t, clock_now_ns() + ns);
-	CHECK(!loop_run(rig.loop));
-	timer_close(&t);
+	run_for(rig.loop, ns);
 }
 
 /* Descriptors 0 to 2 of a child; -1 is /dev/null. */
@@ -216,11 +199,5 @@ static inline void rig_finish(pid_t pid)
 		skip();
 	assert_int_equal(status, 0);
 }
-
-#define ON(f, backend)                                                                             \
-	{                                                                                          \
-		.name = #f " (" backend ")", .test_func = f, .initial_state = backend              \
-	}
-#define BOTH(f) ON(f, "io_uring"), ON(f, "epoll")
 
 #endif

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* The loop and its timers. Every rule holds on both back ends; the contracts are loop.h and timer.h. */
-#include "test.h"
+/*
+ * The loop and its timers. Every rule holds on both back ends; the contracts are loop.h and
+ * timer.h.
+ */
+#include "loop_rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,27 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "io/timer.h"
-#include "util/clock.h"
-
-#define MS 1000000ull
-
 /* --- helpers */
-
-static struct loop *open_loop(void **state)
-{
-	struct error err;
-	struct loop *loop;
-
-	alarm(30);
-	setenv("SIPI_IO", *state, 1);
-	loop = loop_create(NULL, &err);
-	if (!loop && err.code == EXIT_SKIP)
-		skip();
-	assert_non_null(loop);
-	assert_string_equal(loop_backend(loop), *state);
-	return loop;
-}
 
 /* A watch that counts, and stops the loop when it has been called `limit` times. */
 struct counter {
@@ -63,28 +46,6 @@ static void watch_fd(struct counter *c, struct loop *loop, int fd, short events,
 	*c = (struct counter){.loop = loop, .limit = limit};
 	c->w = (struct watch){.fd = fd, .events = events, .ready = count, .ctx = c};
 	assert_int_equal(loop_add(loop, &c->w), 0);
-}
-
-static void stop_on_fire(void *ctx)
-{
-	loop_stop(ctx);
-}
-
-/* Runs the loop for a while; returns the CPU time it took. */
-static uint64_t run_for(struct loop *loop, uint64_t ns)
-{
-	struct timespec a, b;
-	struct timer t;
-	struct error err;
-
-	assert_int_equal(timer_open(&t, loop, stop_on_fire, loop, &err), 0);
-	timer_arm(&t, clock_now_ns() + ns);
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
-	assert_int_equal(loop_run(loop), 0);
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
-	timer_close(&t);
-	return (uint64_t)(b.tv_sec - a.tv_sec) * NSEC_PER_SEC + (uint64_t)b.tv_nsec -
-	       (uint64_t)a.tv_nsec;
 }
 
 static void make_pipe(int fd[2], const char *content)
@@ -121,7 +82,9 @@ static void ready_is_a_level(void **state)
 	close_pipe(p);
 }
 
-/* A watch whose other end is gone gets POLLHUP or POLLERR without asking; paused, it gets nothing. */
+/*
+ * A watch whose other end is gone gets POLLHUP or POLLERR without asking; paused, it gets nothing.
+ */
 static void hangup_is_told_and_a_pause_is_quiet(void **state)
 {
 	struct loop *loop = open_loop(state);
@@ -258,9 +221,11 @@ struct pair {
 static int run_pair(void **state, struct counter *a, struct counter *b, void (*f)(void *, short))
 {
 	struct loop *loop = open_loop(state);
+	static struct pair pa, pb;
 	int calls = 0, p[2], q[2];
-	struct pair pa = {loop, a, b, &calls}, pb = {loop, b, a, &calls};
 
+	pa = (struct pair){loop, a, b, &calls};
+	pb = (struct pair){loop, b, a, &calls};
 	make_pipe(p, "x");
 	make_pipe(q, "x");
 	watch_fd(a, loop, p[0], POLLIN, 0);
@@ -506,12 +471,6 @@ static void callbacks_run_under_the_guard(void **state)
 	timer_close(&t);
 	loop_destroy(loop);
 }
-
-#define ON(f, backend)                                                                             \
-	{                                                                                          \
-		.name = #f " (" backend ")", .test_func = f, .initial_state = backend              \
-	}
-#define BOTH(f) ON(f, "io_uring"), ON(f, "epoll")
 
 TEST_MAIN(BOTH(ready_is_a_level), BOTH(hangup_is_told_and_a_pause_is_quiet),
 	  BOTH(update_changes_what_is_watched_for),

@@ -414,36 +414,42 @@ static void ctrl_a_h_lists_the_keys_on_stderr(void **state)
 
 /* --- output on a terminal */
 
+static unsigned stuck_piece;
+
 static void stuck_body(void)
 {
 	uint64_t start_ns;
 
 	rig_open(CONSOLE_STDIO, NULL);
-	/* must return, though nobody reads; in pieces of which the last one does not fit */
-	for (unsigned i = 0; i < 100; i++) {
-		for (unsigned j = 0; j < 999; j++)
+	for (unsigned i = 0; i < 100000 / stuck_piece; i++) {
+		for (unsigned j = 0; j < stuck_piece; j++)
 			rig_putc('a');
-		rig_run_for(1 * MS);
+		rig_run_for(MS / 2); /* must return, though nobody reads */
 	}
 	for (unsigned i = 0; i < 65536; i++)
 		rig_putc('b');
 	start_ns = clock_now_ns();
-	rig_close(200);
+	rig_close(50);
 	CHECK(clock_now_ns() - start_ns < 5000 * MS);
 	CHECK(rig.failures == 1 && rig.error == ETIMEDOUT);
 }
 
-/* A blocking write to a terminal waits for room for all of it; ours must not. */
+/*
+ * A blocking write to a terminal waits for room for all of it; ours must not. The size of the
+ * pieces decides whether the last one fits.
+ */
 static void a_stuck_terminal_blocks_nothing(void **state)
 {
-	struct tty t;
+	for (stuck_piece = 2000; stuck_piece < 4096; stuck_piece += 523) {
+		struct tty t;
 
-	tty_open(&t);
-	start_with(state, &t, FOREGROUND, t.slave, -1, stuck_body);
-	assert_int_equal(finish(&t), 0);
-	assert_int_equal(fcntl(t.slave, F_GETFL) & O_NONBLOCK, 0);
-	assert_false(is_raw(&t));
-	tty_close(&t);
+		tty_open(&t);
+		start_with(state, &t, FOREGROUND, t.slave, -1, stuck_body);
+		assert_int_equal(finish(&t), 0);
+		assert_int_equal(fcntl(t.slave, F_GETFL) & O_NONBLOCK, 0);
+		assert_false(is_raw(&t));
+		tty_close(&t);
+	}
 }
 
 static void hangup_body(void)

@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Timers of the loop, on both back ends; the contract is timer.h. */
-#include "test.h"
+#include "loop_rig.h"
 
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "io/timer.h"
-#include "util/clock.h"
-
-#define MS 1000000ull
 
 struct alarm_clock {
 	struct timer t;
@@ -34,25 +26,11 @@ static void fired(void *ctx)
 		loop_stop(a->loop);
 }
 
-static struct loop *open_loop(void **state)
-{
-	struct error err;
-	struct loop *loop;
-
-	alarm(30);
-	setenv("SIPI_IO", *state, 1);
-	loop = loop_create(NULL, &err);
-	if (!loop && err.code == EXIT_SKIP)
-		skip();
-	assert_non_null(loop);
-	memset(order, 0, sizeof(order));
-	return loop;
-}
-
 static void open_clock(struct alarm_clock *a, struct loop *loop, char name, bool last)
 {
 	struct error err;
 
+	memset(order, 0, sizeof(order));
 	*a = (struct alarm_clock){.loop = loop, .name = name, .last = last};
 	assert_int_equal(timer_open(&a->t, loop, fired, a, &err), 0);
 }
@@ -195,12 +173,6 @@ static void any_thread_can_arm(void **state)
 	timer_close(&a.t);
 	loop_destroy(loop);
 }
-
-#define ON(f, backend)                                                                             \
-	{                                                                                          \
-		.name = #f " (" backend ")", .test_func = f, .initial_state = backend              \
-	}
-#define BOTH(f) ON(f, "io_uring"), ON(f, "epoll")
 
 TEST_MAIN(BOTH(timers_fire_in_order_and_not_early), BOTH(the_past_fires_at_once),
 	  BOTH(the_far_future_does_not_fire), BOTH(arming_again_replaces_and_disarming_cancels),

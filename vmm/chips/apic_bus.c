@@ -10,8 +10,10 @@ int apic_bus_add(struct apic_bus *bus, struct lapic *l)
 {
 	if (bus->count == bus->room) {
 		unsigned room = bus->room ? 2 * bus->room : 8;
-		struct lapic **cpus = realloc(bus->cpus, room * sizeof(struct lapic *));
+		struct lapic **cpus = NULL;
 
+		if (room > bus->room)
+			cpus = realloc(bus->cpus, room * sizeof(struct lapic *));
 		if (!cpus)
 			return -1;
 		bus->cpus = cpus;

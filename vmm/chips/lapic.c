@@ -117,8 +117,10 @@ static void mode_changed(struct lapic *l, enum lapic_mode old)
 	/* The host's direct way from x2APIC to xAPIC leads through "disabled". */
 	if (new == LAPIC_DISABLED || old == LAPIC_X2APIC)
 		registers_reset(l);
-	/* "State Changes From xAPIC Mode to x2APIC Mode": these three are not preserved. */
-	l->ldr = 0;
+	/*
+	 * "State Changes From xAPIC Mode to x2APIC Mode": these are not preserved, nor is LDR, which follows
+	 * from the ID there.
+	 */
 	l->xapic_id = (uint8_t)l->cfg.id;
 	l->icr_high = 0;
 }

@@ -248,7 +248,10 @@ static void woken(void *ctx, short revents)
 
 /* --- life */
 
-/* A description of our own, where O_NONBLOCK disturbs nobody; where that is refused, fd 1 has to do. */
+/*
+ * A description of our own, where O_NONBLOCK disturbs nobody; where that is refused, fd 1 has to
+ * do.
+ */
 static int stdout_fd(void)
 {
 	int fd = -1;

@@ -21,17 +21,22 @@ struct console_events {
 	void (*input)(void *ctx, uint8_t byte);
 	void (*drained)(void *ctx);	      /* the ring has room again after it was full */
 	void (*quit)(void *ctx);	      /* the user typed Ctrl-A x */
-	void (*failed)(void *ctx, int error); /* output is gone for good (EPIPE, ENOSPC, ...) */
+	void (*failed)(void *ctx, int error); /* once: output is gone (EPIPE, ENOSPC, ...) */
 	void *ctx;
 };
 
 struct console;
 
-/* path: for CONSOLE_FILE, created or truncated. Ctrl-A h prints the keys to stderr. */
+/*
+ * path: for CONSOLE_FILE, created or truncated. Only CONSOLE_STDIO reads standard input; where that
+ * is a terminal, Ctrl-A is a prefix, and Ctrl-A h prints the keys to stderr. No event may be NULL.
+ */
 struct console *console_open(struct loop *loop, enum console_kind kind, const char *path,
 			     const struct console_events *events, struct error *err);
 
-/* False, with the byte counted as lost, when the ring is full. Any thread, under the loop's guard. */
+/*
+ * False, with the byte counted as lost, when the ring is full. Any thread, under the loop's guard.
+ */
 bool console_putc(struct console *c, uint8_t byte);
 bool console_full(const struct console *c);
 uint64_t console_lost(const struct console *c);
@@ -39,7 +44,11 @@ uint64_t console_lost(const struct console *c);
 /* The receiver has room again: go on reading input. Any thread, under the loop's guard. */
 void console_kick(struct console *c);
 
-/* After the loop ended: writes out what is left, for at most `ms` milliseconds, and restores. */
+/*
+ * After the loop ended and before it is destroyed: writes out what is left, for at most `ms`
+ * milliseconds, and restores the terminal. Output that fails only now is told by failed() as well;
+ * ETIMEDOUT stands for a reader that was stuck.
+ */
 void console_close(struct console *c, unsigned ms);
 
 #endif

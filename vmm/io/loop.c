@@ -2,8 +2,8 @@
 /*
  * The part of the loop that both back ends share. Every watch has a slot; a slot's generation goes
  * into the token of each arming, so an event of a watch that was removed or changed meanwhile is
- * recognised and dropped. Armings are collected and made by loop_run(): io_uring ends the requests of
- * a thread that exits, so they must come from the thread that runs the loop.
+ * recognised and dropped. Armings are collected and made by loop_run(): io_uring ends the requests
+ * of a thread that exits, so they must come from the thread that runs the loop.
  */
 #include "io/loop.h"
 

@@ -38,11 +38,11 @@ const char *loop_backend(const struct loop *loop); /* "io_uring" or "epoll" */
 void loop_set_guard(struct loop *loop, void (*enter)(void *), void (*leave)(void *), void *ctx);
 
 /*
- * Adds, changes (w->events) and removes a watch; one watch a file descriptor. The caller owns *w and
- * keeps it alive until it was removed; once loop_remove() has returned, *w may be freed and its fd
- * closed. Only from the loop's own thread, or while it does not run. To update or remove a watch that
- * was never added, but is zeroed, does nothing. Files that cannot be polled (regular files) count as
- * always ready; one that cannot be watched at all gets POLLNVAL. Returns 0 or -errno.
+ * Adds, changes (w->events) and removes a watch; one watch a file descriptor. The caller owns *w
+ * and keeps it alive until it was removed; once loop_remove() has returned, *w may be freed and its
+ * fd closed. Only from the loop's own thread, or while it does not run. To update or remove a watch
+ * that was never added, but is zeroed, does nothing. Files that cannot be polled (regular files)
+ * count as always ready; one that cannot be watched at all gets POLLNVAL. Returns 0 or -errno.
  */
 int loop_add(struct loop *loop, struct watch *w);
 void loop_update(struct loop *loop, struct watch *w);

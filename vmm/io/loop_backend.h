@@ -7,7 +7,8 @@
 
 /*
  * What loop.c asks of the kernel's interface. A token names one arming of one watch: loop.c drops
- * events whose token is out of date, so a back end may deliver an event late, but never a wrong one.
+ * events whose token is out of date, so a back end may deliver an event late, but never a wrong
+ * one.
  */
 #define BACKEND_BATCH 64
 

@@ -64,7 +64,8 @@ static int uring_arm(void *state, int fd, short events, uint64_t token)
 
 /*
  * A poll request holds its file open, so a cancellation is submitted now: the caller may close the
- * file next and count on the other end seeing that. The kernel carries it out during the submission.
+ * file next and count on the other end seeing that. The kernel carries it out during the
+ * submission.
  */
 static void uring_disarm(void *state, int fd, uint64_t token)
 {

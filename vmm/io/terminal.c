@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Raw mode, and its end. A process has at most one controlling terminal, and signal handlers need to
- * find it, hence the one static object here. All that the handlers call is async-signal-safe
+ * Raw mode, and its end. A process has at most one controlling terminal, and signal handlers need
+ * to find it, hence the one static object here. All that the handlers call is async-signal-safe
  * (signal-safety(7)).
  */
 #include "io/terminal.h"

@@ -5,8 +5,8 @@
 #include "io/loop.h"
 
 /*
- * A one-shot timer whose callback runs in the loop (a timerfd). timer_arm() is safe from any thread;
- * an earlier deadline of the same timer is replaced. A callback can come after a concurrent
+ * A one-shot timer whose callback runs in the loop (a timerfd). timer_arm() is safe from any
+ * thread; an earlier deadline of the same timer is replaced. A callback can come after a concurrent
  * timer_disarm(), so it must look at its own state, not trust that it was wanted.
  */
 struct timer {

@@ -78,7 +78,7 @@ int kvm_vcpu_set_lapic(int vcpu, const struct kvm_lapic_state *lapic)
 
 int kvm_vcpu_get_mp_state(int vcpu, uint32_t *state)
 {
-	struct kvm_mp_state mp;
+	struct kvm_mp_state mp = {.mp_state = 0};
 	int r = kvm_ioctl(vcpu, KVM_GET_MP_STATE, &mp);
 
 	if (r == 0)

@@ -38,10 +38,14 @@ void trace_line(struct machine *m, int cpu, const char *fmt, ...)
 
 void trace_close(struct machine *m)
 {
+	int failed;
+
 	if (!m->trace)
 		return;
-	if (fclose(m->trace) != 0)
-		fprintf(stderr, "sipi: %s: %s\n", m->cfg.trace_path, strerror(errno));
+	failed = ferror(m->trace);
+	if (fclose(m->trace) != 0 || failed)
+		fprintf(stderr, "sipi: %s: the trace is not complete: %s\n", m->cfg.trace_path,
+			strerror(errno));
 	m->trace = NULL;
 }
 

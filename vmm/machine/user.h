@@ -50,6 +50,8 @@ struct lapic_time user_time(const struct vcpu *v);
 /* An IOAPIC's message, put on the bus. Takes the lock itself. */
 void user_deliver(struct machine *m, const struct ioapic_msg *msg);
 void user_act(struct vcpu *v, const struct lapic_effects *eff);
+/* Arms the host's timer for the LAPIC's and, while TPR alone holds an interrupt, for looking at it. */
+void user_arm(struct vcpu *v);
 /* A tick of v's LAPIC timer, as the --inject rules have it. */
 void user_tick(struct vcpu *v);
 /* The event arrives. */
@@ -58,6 +60,8 @@ bool user_accept(struct machine *m, const struct inject_event *e);
 
 /* user_run.c: what a CPU does next. */
 int user_before_run(struct vcpu *v);
+/* What the guest has done to CR8 since the last entry, into TPR: before anything looks at TPR. */
+void user_sync_cr8(struct vcpu *v);
 bool user_halt(struct vcpu *v);
 
 #endif

@@ -90,7 +90,7 @@ static int inject(struct vcpu *v)
 	return 0;
 }
 
-static void sync_cr8(struct vcpu *v)
+void user_sync_cr8(struct vcpu *v)
 {
 	struct user_cpu *c = v->user;
 	struct lapic_effects eff;
@@ -123,7 +123,7 @@ static int decide(struct vcpu *v)
 	struct user_cpu *c = v->user;
 	int r = 0;
 
-	sync_cr8(v);
+	user_sync_cr8(v);
 	if (c->init)
 		r = do_init(v);
 	if (r == 0 && c->sipi >= 0)
