@@ -127,10 +127,14 @@ build/obj/guest/%.S.o: guest/%.S
 	@mkdir -p $(@D)
 	$(say) GUEST $@
 	$(Q)$(CC) $(GUEST_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
-build/guest/%: build/obj/guest/%.c.o $(guest_lib_obj) guest/lib/link.ld
+# An archive: a guest carries what it uses.
+build/obj/guest/lib.a: $(guest_lib_obj)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+build/guest/%: build/obj/guest/%.c.o build/obj/guest/lib.a guest/lib/link.ld
 	@mkdir -p $(@D)
 	$(say) GUEST $@
-	$(Q)$(CC) $(GUEST_LDFLAGS) -T guest/lib/link.ld -o $@ $(filter %.o,$^)
+	$(Q)$(CC) $(GUEST_LDFLAGS) -T guest/lib/link.ld -o $@ $< build/obj/guest/lib.a
 
 # --- running, testing, measuring
 

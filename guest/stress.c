@@ -354,7 +354,11 @@ static void wait_for_timer(void)
 
 static unsigned targets_in(uint64_t mask)
 {
-	return (unsigned)__builtin_popcountll(mask);
+	unsigned n = 0;
+
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
 }
 
 static uint32_t logical_dest(unsigned cpu)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/idt.h"
 #include "lib/timer.h"
 
 /*
@@ -14,15 +15,12 @@
 #define EXPECT_USEC 3000000
 #define QUIET_USEC  1000
 
-/* WAIT_FOR with this CPU's interrupts open meanwhile; they are off afterwards. */
-#define OPEN_FOR(cond, usec)                                                                       \
-	({                                                                                         \
-		bool open_ok_;                                                                     \
-		sti();                                                                             \
-		open_ok_ = WAIT_FOR(cond, usec);                                                   \
-		cli();                                                                             \
-		open_ok_;                                                                          \
-	})
+/*
+ * WAIT_FOR with this CPU's interrupts open meanwhile; they are off afterwards. Windows, not one STI and a
+ * loop: a host that emulates supervisor code can overlook an interrupt for seconds in a loop that never
+ * exits.
+ */
+#define OPEN_FOR(cond, usec) WAIT_FOR((irq_window(), (cond)), usec)
 
 /* Interrupts open for QUIET_USEC: what should not come had its chance. */
 void settle(void);

@@ -10,12 +10,16 @@
 #define NAME_LEN   200
 #define LOG_LEN	   32
 #define KVM_PV_EOI (1u << 6)
+#define KNOWN_USEC 50000
 
 static const struct {
 	const char *id, *why;
 } knowns[KNOWNS] = {
+	[KNOWN_D01] = {"D01", "reserved bits of the ICR are not looked at (Linux before 6.12)"},
 	[KNOWN_D02] = {"D02", "bits 63:32 are not looked at (Linux before 6.3)"},
 	[KNOWN_D03] = {"D03", "reserved bits that are dropped in xAPIC mode are dropped here, too"},
+	[KNOWN_D04] = {"D04",
+		       "with APICv, reads of absent MSRs are passed through (Linux before 6.3)"},
 	[KNOWN_D05] = {"D05", "the delivery status bit, which is gone in x2APIC mode, is dropped"},
 	[KNOWN_D07] = {"D07", "no vector is illegal, and ESR is always 0"},
 	[KNOWN_D13] = {"D13", "delivery mode 3 is used inside KVM to wake a halted CPU"},
@@ -26,19 +30,24 @@ static const struct {
 	[KNOWN_ICR_RESERVED] = {"ICR-RESERVED", "the ICR keeps reserved bits"},
 	[KNOWN_LINT0] = {"LINT0", "INTR is connected to ExtINT alone"},
 	[KNOWN_LINT0_AGAIN] = {"LINT0-AGAIN", "INTR is not looked at when LINT0 is unmasked"},
+	[KNOWN_TIMER_MASKED] = {"TIMER-MASKED", "a tick is kept until the LVT entry is unmasked"},
 };
 static unsigned times_known[KNOWNS];
+
+bool exam_kvm(void)
+{
+	struct cpuid_regs r = cpuid(0x40000000);
+
+	return cpuid(1).ecx >> 31 && r.ebx == 0x4b4d564b && r.ecx == 0x564b4d56 && r.edx == 0x4d;
+}
 
 /*
  * KVM offers its paravirtual EOI exactly where the local APIC is its own (Documentation/virt/kvm/
  * x86/cpuid.rst; the page is shared with that APIC).
  */
-static bool kvm_lapic(void)
+bool exam_kvm_lapic(void)
 {
-	struct cpuid_regs r = cpuid(0x40000000);
-
-	return cpuid(1).ecx >> 31 && r.ebx == 0x4b4d564b && r.ecx == 0x564b4d56 && r.edx == 0x4d &&
-	       (cpuid(0x40000001).eax & KVM_PV_EOI);
+	return exam_kvm() && (cpuid(0x40000001).eax & KVM_PV_EOI);
 }
 
 bool exam(bool ok, enum known known, const char *fmt, ...)
@@ -49,7 +58,7 @@ bool exam(bool ok, enum known known, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
-	if (ok || known == KNOWN_NONE || !kvm_lapic())
+	if (ok || known == KNOWN_NONE || !exam_kvm_lapic())
 		return report(ok, "%s: %s", apic_mode_name(), name);
 	times_known[known]++;
 	printf("known: %s - %s: %s (%s)\n", knowns[known].id, apic_mode_name(), name,
@@ -64,7 +73,7 @@ enum known exam_needs_isr(enum known otherwise)
 
 void exam_list_known(void)
 {
-	if (!kvm_lapic())
+	if (!exam_kvm_lapic())
 		printf("# CPUID has no paravirtual EOI: not KVM's local APIC, no deviation is known\n");
 	for (unsigned k = 0; k < KNOWNS; k++)
 		if (times_known[k])
@@ -74,6 +83,7 @@ void exam_list_known(void)
 /* --- what was taken */
 
 static exam_hook_fn hook;
+static unsigned hook_cpu;
 static struct {
 	uint32_t n;
 	uint16_t what[LOG_LEN];
@@ -88,11 +98,15 @@ static void note(uint16_t what)
 
 static void on_exam(struct regs *r)
 {
-	note((uint16_t)r->vector);
-	if (hook)
+	unsigned cpu = this_cpu()->index;
+
+	if (cpu == 0)
+		note((uint16_t)r->vector);
+	if (hook && cpu == hook_cpu)
 		hook((unsigned)r->vector);
 	apic_eoi();
-	note((uint16_t)(r->vector | LEAVES));
+	if (cpu == 0)
+		note((uint16_t)(r->vector | LEAVES));
 }
 
 void exam_listen(void)
@@ -102,8 +116,9 @@ void exam_listen(void)
 	irq_install(EXC_NMI, irq_none);
 }
 
-void exam_hook(exam_hook_fn fn)
+void exam_hook(unsigned cpu, exam_hook_fn fn)
 {
+	hook_cpu = cpu;
 	hook = fn;
 }
 
@@ -128,9 +143,22 @@ bool exam_took(unsigned vector, unsigned n)
 	return took(0, vector, n) && taken.n == 2 * n;
 }
 
+bool exam_comes(unsigned vector, unsigned n)
+{
+	return OPEN_FOR(irq_total(vector) >= n, exam_kvm_lapic() ? KNOWN_USEC : EXPECT_USEC);
+}
+
 void exam_self(unsigned vector)
 {
 	ipi_shorthand(ICR_SELF, DM_FIXED, vector);
+}
+
+/* Vectors below 16 stay there for ever, in a KVM that lets them in. */
+void exam_drain(void)
+{
+	OPEN_FOR(apic_highest(APIC_IRR) < 16 && apic_highest(APIC_ISR) < 0, EXPECT_USEC);
+	irq_window();
+	settle();
 }
 
 void exam_clean(void)
@@ -145,7 +173,7 @@ void exam_clean(void)
 	apic_write(APIC_TIMER_INIT, 0);
 	apic_enable();
 	hook = NULL;
-	settle();
+	exam_drain();
 	apic_esr();
 	apic_write(APIC_ESR, 0);
 	irq_clear();

@@ -16,8 +16,10 @@
 /* Where KVM's own local APIC is known to deviate; the names and reasons are in lapic_exam.c. */
 enum known {
 	KNOWN_NONE,
+	KNOWN_D01,
 	KNOWN_D02,
 	KNOWN_D03,
+	KNOWN_D04,
 	KNOWN_D05,
 	KNOWN_D07,
 	KNOWN_D13,
@@ -27,6 +29,7 @@ enum known {
 	KNOWN_ICR_RESERVED,
 	KNOWN_LINT0,
 	KNOWN_LINT0_AGAIN,
+	KNOWN_TIMER_MASKED,
 	KNOWNS,
 };
 
@@ -37,6 +40,9 @@ enum known {
 bool exam(bool ok, enum known known, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* What needs an interrupt to stay in service, which not every host's KVM does (lapic_in_service()). */
 enum known exam_needs_isr(enum known otherwise);
+/* KVM is below, whoever's the local APIC is. */
+bool exam_kvm(void);
+bool exam_kvm_lapic(void);
 /* Counts of what was known, for the end. */
 void exam_list_known(void);
 
@@ -44,20 +50,24 @@ void exam_list_known(void);
 void exam_clean(void);
 
 /*
- * Vectors of the exam, all with one handler: it logs the vector, calls the hook, sends EOI, and logs
- * that it leaves.
+ * Vectors of the exam, all with one handler: it calls the hook of its CPU, and sends EOI. On CPU 0 it
+ * logs the vector first, and last that it leaves.
  */
 #define EXAM_FIRST 0x30
 #define EXAM_LAST  0xef
 #define LEAVES	   0x100
 typedef void (*exam_hook_fn)(unsigned vector);
-void exam_hook(exam_hook_fn fn);
+void exam_hook(unsigned cpu, exam_hook_fn fn);
 void exam_listen(void);
 /* The n entries of the log are these, once interrupts had their chance; says what differs. */
 bool exam_log_is(const uint16_t *want, unsigned n);
 /* This vector was taken so many times, and no other one. */
 bool exam_took(unsigned vector, unsigned n);
+/* Waits until it was taken n times, and not long where KVM's APIC is known never to send it. */
+bool exam_comes(unsigned vector, unsigned n);
 void exam_self(unsigned vector);
+/* Lets in what is pending. */
+void exam_drain(void);
 
 /* A physical destination that no CPU has. */
 uint32_t exam_nobody(void);
@@ -70,7 +80,7 @@ struct exam_reset {
 	unsigned reg;
 	uint32_t value;
 };
-#define EXAM_RESETS 43
+#define EXAM_RESETS 47
 unsigned exam_reset_list(struct exam_reset *list);
 
 void exam_found(void); /* before anything else: what the boot CPU's APIC came with */

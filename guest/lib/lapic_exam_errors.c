@@ -119,9 +119,9 @@ static void examine_addresses(void)
 	exam_clean();
 	for (unsigned i = 0; i < ARRAY_SIZE(reserved); i++) {
 		apic_read(reserved[i]);
-		reads &= esr_is(ESR_ILLEGAL_REG);
+		reads &= apic_esr() == ESR_ILLEGAL_REG;
 		apic_write(reserved[i], 0);
-		writes &= esr_is(ESR_ILLEGAL_REG);
+		writes &= apic_esr() == ESR_ILLEGAL_REG;
 	}
 	exam(reads, KNOWN_D07, "ESR: reading a reserved address is an error");
 	exam(writes, KNOWN_D07, "ESR: writing a reserved address is an error");
@@ -135,13 +135,15 @@ static void examine_interrupt(void)
 	exam_clean();
 	apic_write(APIC_LVT_ERROR, VEC);
 	send_illegal();
-	exam(exam_took(VEC, 1), KNOWN_D07, "the first error raises the LVT error interrupt");
+	exam(exam_comes(VEC, 1) && exam_took(VEC, 1), KNOWN_D07,
+	     "the first error raises the LVT error interrupt");
 	send_illegal();
 	exam(took(0, VEC, irq_total(VEC) ? 1 : 0), KNOWN_NONE,
 	     "a second one does not, while ESR is not written");
 	apic_esr();
 	send_illegal();
-	exam(exam_took(VEC, 2), KNOWN_D07, "after a write of ESR an error raises it again");
+	exam(exam_comes(VEC, 2) && exam_took(VEC, 2), KNOWN_D07,
+	     "after a write of ESR an error raises it again");
 	apic_write(APIC_LVT_ERROR, LVT_MASKED | VEC);
 	apic_esr();
 	irq_clear();

@@ -31,7 +31,7 @@ struct probe {
 #define PROBE ((volatile struct probe *)(SCRATCH_PAGE + 0x400))
 _Static_assert(offsetof(struct probe, limit) == 0x0c, "the code below knows it");
 _Static_assert(offsetof(struct probe, regs) == 0x28, "the code below knows it");
-_Static_assert(offsetof(struct probe, values) == 0x80, "the code below knows it");
+_Static_assert(offsetof(struct probe, values) == 0x88, "the code below knows it");
 
 /*
  * Real mode, CS:IP = 0900:0000. Protection is switched on for a segment that reaches the APIC's page; CS
@@ -51,7 +51,7 @@ asm(".section .rodata\n"
     "	mov $8, %ax\n"
     "	mov %ax, %es\n"
     "	mov $0x428, %si\n"
-    "	mov $0x480, %di\n"
+    "	mov $0x488, %di\n"
     "1:	movzwl (%si), %ecx\n"
     "	cmp $0xffff, %cx\n"
     "	je 4f\n"
@@ -168,12 +168,12 @@ void exam_init(void)
 	exam_clean();
 	load_probe(list, n);
 	busy = 0;
-	exam_hook(hook_busy);
+	exam_hook(1, hook_busy);
 	smp_post(1, fill, NULL);
 	came = WAIT_FOR(__atomic_load_n(&busy, __ATOMIC_ACQUIRE), EXPECT_USEC);
 	ipi_init(1);
 	udelay(INIT_USEC);
-	exam_hook(NULL);
+	exam_hook(1, NULL);
 	ipi_sipi(1, SCRATCH_PAGE >> 12);
 	came &= WAIT_FOR(PROBE->done, EXPECT_USEC);
 	smp_went_down(1);

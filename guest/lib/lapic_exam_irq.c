@@ -10,9 +10,10 @@
 #include "lib/report.h"
 #include "lib/smp.h"
 
-#define VEC_A 0x40
-#define VEC_B 0x58
-#define VEC_C 0x60
+#define VEC_A	    0x40
+#define VEC_B	    0x58
+#define VEC_C	    0x60
+#define VEC_LOGICAL 0x4e /* other CPUs may take it, too, at any time */
 
 static bool x2apic(void)
 {
@@ -118,9 +119,9 @@ static bool logical_reaches(uint32_t dest)
 {
 	bool pending;
 
-	ipi_logical(dest, DM_FIXED, VEC_A);
-	pending = apic_bit(APIC_IRR, VEC_A);
-	settle();
+	ipi_logical(dest, DM_FIXED, VEC_LOGICAL);
+	pending = apic_bit(APIC_IRR, VEC_LOGICAL);
+	exam_drain();
 	return pending;
 }
 
@@ -201,7 +202,7 @@ static void examine_coalescing(void)
 		exam_self(VEC_B);
 	exam(exam_took(VEC_B, 1), KNOWN_NONE, "one vector sent three times is taken once");
 	exam_clean();
-	exam_hook(hook_again);
+	exam_hook(0, hook_again);
 	exam_self(VEC_B);
 	exam(exam_took(VEC_B, 2), KNOWN_NONE,
 	     "sent twice by its own handler, it is taken once more");
@@ -226,6 +227,7 @@ static void hook_nest(unsigned vector)
 	exam_self(0x64);
 	exam_self(0x6f);
 	exam_self(0x70);
+	OPEN_FOR(irq_total(0x70), EXPECT_USEC);
 	settle();
 	nest.isr_after = apic_bit(APIC_ISR, VEC_C) && !apic_bit(APIC_ISR, 0x70);
 	nest.ppr_after = (uint8_t)apic_read(APIC_PPR);
@@ -237,7 +239,8 @@ static void hook_early_eoi(unsigned vector)
 		return;
 	exam_self(0x6f);
 	apic_eoi();
-	settle(); /* the handler's own EOI then finds nothing in service */
+	OPEN_FOR(irq_total(0x6f),
+		 EXPECT_USEC); /* the handler's own EOI then finds nothing in service */
 }
 
 static void examine_nesting(void)
@@ -247,7 +250,7 @@ static void examine_nesting(void)
 	static const uint16_t early[] = {0x60, 0x6f, 0x16f, 0x160};
 
 	exam_clean();
-	exam_hook(hook_nest);
+	exam_hook(0, hook_nest);
 	exam_self(VEC_C);
 	exam(exam_log_is(want, ARRAY_SIZE(want)), exam_needs_isr(KNOWN_NONE),
 	     "a handler is interrupted by a higher class alone, not by its own");
@@ -257,7 +260,7 @@ static void examine_nesting(void)
 	exam((nest.ppr_inside & 0xf0) == 0x70 && (nest.ppr_after & 0xf0) == 0x60,
 	     exam_needs_isr(KNOWN_NONE), "nested: PPR follows ISR up and down");
 	exam_clean();
-	exam_hook(hook_early_eoi);
+	exam_hook(0, hook_early_eoi);
 	exam_self(VEC_C);
 	exam(exam_log_is(early, ARRAY_SIZE(early)), KNOWN_NONE,
 	     "after EOI the handler is interrupted by its own class");
@@ -300,7 +303,7 @@ void exam_priorities(void)
 	examine_nesting();
 	exam_clean();
 	exam(ppr_right(0), KNOWN_NONE, "PPR is TPR when nothing is in service");
-	exam_hook(hook_ppr);
+	exam_hook(0, hook_ppr);
 	exam_self(0x65);
 	exam(exam_took(0x65, 1) && ppr_served, exam_needs_isr(KNOWN_NONE),
 	     "PPR is the higher class of TPR and what is in service");
@@ -321,9 +324,23 @@ static bool cr8_faults(uint64_t value)
 	return !guest_try(set_cr8, &value, &f) && f.vector == EXC_GP && f.error == 0;
 }
 
+/* Without an APIC of its own KVM tells userspace the value of CR8, and not that it was written. */
+static void examine_same_cr8(void)
+{
+	apic_write(APIC_TPR, 0x35);
+	write_cr8(3);
+	if (apic_read(APIC_TPR) == 0x35 && exam_kvm() && !exam_kvm_lapic())
+		report_skip("KVM does not tell of a MOV to CR8 that changes nothing",
+			    "%s: a MOV to CR8 that leaves it the same clears TPR[3:0]",
+			    apic_mode_name());
+	else
+		exam(apic_read(APIC_TPR) == 0x30, KNOWN_NONE,
+		     "a MOV to CR8 that leaves it the same clears TPR[3:0]");
+}
+
 static void examine_mirror(void)
 {
-	bool down = true, up = true, low = true;
+	bool down = true, up = true;
 
 	for (uint32_t v = 0; v < 16; v++) {
 		apic_write(APIC_TPR, v << 4 | 9);
@@ -331,12 +348,9 @@ static void examine_mirror(void)
 		write_cr8(15 - v);
 		down &= apic_read(APIC_TPR) == (15 - v) << 4;
 	}
-	apic_write(APIC_TPR, 0x35);
-	write_cr8(3);
-	low = apic_read(APIC_TPR) == 0x30;
 	exam(up, KNOWN_NONE, "CR8 reads TPR[7:4]");
 	exam(down, KNOWN_NONE, "MOV to CR8 sets TPR[7:4] and clears TPR[3:0]");
-	exam(low, KNOWN_NONE, "even when CR8 does not change");
+	examine_same_cr8();
 	exam(cr8_faults(16) && cr8_faults(1ull << 63), KNOWN_NONE, "CR8 bits 63:4 raise #GP");
 }
 

@@ -199,10 +199,16 @@ static inline void sti(void)
 	asm volatile("sti" ::: "memory");
 }
 
-/* One instruction pair: STI's shadow closes the window in which a wake-up could be lost before HLT.
+/*
+ * One instruction pair: STI's shadow closes the window in which a wake-up could be lost before HLT. The
+ * read of the POST port before it exits to the VMM. A KVM that emulates supervisor code in batches carries out
+ * what an EOI asked for (KVM_EXIT_IOAPIC_EOI, in split mode) only when the CPU leaves the guest, and not
+ * while it is halted: without an exit between them, EOI and HLT in one batch leave a level-triggered pin
+ * waiting until something else wakes the CPU (measured).
  */
 static inline void sti_hlt(void)
 {
+	inb(0x80);
 	asm volatile("sti; hlt" ::: "memory");
 }
 

@@ -92,7 +92,7 @@ static void physical_in_32_bits(void **state)
 	assert_int_equal(who(1000 & 0xff, false, false), 0);
 }
 
-/* 8-bit IDs that are the same: "all processors with a matching ID". */
+/* 8-bit IDs that are the same: all who have it are meant. */
 static void aliased_ids_all_match(void **state)
 {
 	static const uint32_t ids[] = {0, 1, 256, 257, 513};

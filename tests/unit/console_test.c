@@ -273,12 +273,8 @@ static void an_unwritable_file_is_a_set_up_error(void **state)
 {
 	static const struct console_events events;
 	struct error err = {0};
-	struct loop *loop;
+	struct loop *loop = open_loop(state);
 
-	setenv("SIPI_IO", *state, 1);
-	loop = loop_create(NULL, &err);
-	if (!loop && err.code == EXIT_SKIP)
-		skip();
 	assert_null(console_open(loop, CONSOLE_FILE, "/nonexistent/file", &events, &err));
 	assert_int_equal(err.code, EXIT_SETUP);
 	assert_non_null(strstr(err.text, "/nonexistent/file"));

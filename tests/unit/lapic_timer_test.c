@@ -309,7 +309,14 @@ static void an_expiry_can_be_told_later(void **state)
 	assert_int_equal(lapic_timer_expire(&r.l, r.time), 0);
 	lapic_timer_tick(&r.l, &r.eff);
 	assert_true(r.eff.irq);
+	/* A one-shot is at its end before anybody has taken notice. */
+	rig_wr(&r, TIMER, VECTOR);
+	rig_wr(&r, INITIAL, 10);
+	r.time.ns += 11;
+	assert_int_equal(rig_rd(&r, CURRENT), 0);
+	assert_int_equal(lapic_timer_expire(&r.l, r.time), 1);
 	/* A clock from before the start counts nothing. */
+	rig_wr(&r, INITIAL, 10);
 	r.time.ns = 0;
 	assert_int_equal(rig_rd(&r, CURRENT), 10);
 }

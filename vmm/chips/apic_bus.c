@@ -50,7 +50,7 @@ static bool selected(const struct apic_bus *bus, const struct apic_msg *msg, uns
 
 /*
  * SDM 3A, "Lowest Priority Delivery Mode": the lowest APR wins. Equal ones take turns, which stands for the
- * arbitration priorities of the APIC bus ("the winner becomes the lowest").
+ * rotating arbitration priorities of the 3-wire APIC bus.
  */
 static unsigned arbitrate(struct apic_bus *bus, const struct apic_msg *msg, unsigned source,
 			  unsigned *target)

@@ -120,8 +120,10 @@ static int reset_vcpu(struct vcpu *v, enum reset_kind kind)
 		lapic_reset(&c->lapic);
 	timer_disarm(&c->timer);
 	c->nmi = c->init = false;
-	c->sipi = -1;
+	if (kind != RESET_INIT)
+		c->sipi = -1; /* else it came after the INIT that is carried out only now */
 	c->cr8 = 0;
+	v->run->cr8 = 0; /* else it would be taken for a MOV to CR8 */
 	v->extint = -1;
 	c->activity = v->index == 0 ? USER_RUNNING : USER_WAIT_SIPI;
 	/* The INTR line did not change because its LAPIC was reset. */
@@ -129,6 +131,17 @@ static int reset_vcpu(struct vcpu *v, enum reset_kind kind)
 }
 
 /* --- exits */
+
+/*
+ * Before an access: what the guest did to CR8 counts, and a tick that is due comes now, even when the loop
+ * is late. It must neither be lost to a write that stops the timer nor come by way of one that unmasks it.
+ */
+static void catch_up(struct vcpu *v)
+{
+	user_sync_cr8(v);
+	if (lapic_timer_expire(&v->user->lapic, user_time(v)))
+		user_tick(v);
+}
 
 /* An MMIO access within this CPU's APIC page; false: it is somebody else's. */
 static bool lapic_access(struct vcpu *v, bool write, uint64_t addr, unsigned size, uint64_t *value)
@@ -138,6 +151,7 @@ static bool lapic_access(struct vcpu *v, bool write, uint64_t addr, unsigned siz
 	uint64_t offset;
 
 	machine_lock(v->m);
+	catch_up(v);
 	offset = addr - lapic_page(l);
 	if (lapic_mode(l) != LAPIC_XAPIC || offset >= LAPIC_LEN || size > LAPIC_LEN - offset) {
 		machine_unlock(v->m);
@@ -205,6 +219,7 @@ static int msr_access(struct vcpu *v, bool write, uint32_t index, uint64_t *valu
 	int r;
 
 	machine_lock(v->m);
+	catch_up(v);
 	r = write ? msr_write(v, index, *value, &eff) : msr_read(v, index, value);
 	if (r == 0)
 		user_act(v, &eff);

@@ -50,8 +50,8 @@ struct lapic_time user_time(const struct vcpu *v);
 /* An IOAPIC's message, put on the bus. Takes the lock itself. */
 void user_deliver(struct machine *m, const struct ioapic_msg *msg);
 void user_act(struct vcpu *v, const struct lapic_effects *eff);
-/* Arms the host's timer for the LAPIC's and, while TPR alone holds an interrupt, for looking at it. */
-void user_arm(struct vcpu *v);
+/* Before v enters the guest: sees to it that it comes back while TPR alone holds an interrupt. */
+void user_watch_tpr(struct vcpu *v);
 /* A tick of v's LAPIC timer, as the --inject rules have it. */
 void user_tick(struct vcpu *v);
 /* The event arrives. */

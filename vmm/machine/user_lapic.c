@@ -49,6 +49,12 @@ static void user_arm(struct vcpu *v)
 		timer_arm(&c->timer, at);
 }
 
+void user_watch_tpr(struct vcpu *v)
+{
+	if (held_by_tpr(&v->user->lapic))
+		user_arm(v);
+}
+
 static const char *delivery_name(uint8_t delivery)
 {
 	static const char *const names[] = {"fixed", "lowest", "smi",  "reserved",

@@ -140,6 +140,7 @@ static int decide(struct vcpu *v)
 		r = inject(v);
 	c->cr8 = lapic_get_cr8(&c->lapic);
 	v->run->cr8 = c->cr8;
+	user_watch_tpr(v);
 	return r;
 }
 
