@@ -167,6 +167,7 @@ coverage: | build/deps-COV
 	$(gcovr) --branches build/cov
 
 include tools/bench/bench.mk
+include tests/fuzz/fuzz.mk
 
 # --- keeping it clean
 

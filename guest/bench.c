@@ -14,7 +14,6 @@
 #include "lib/pic.h"
 #include "lib/report.h"
 #include "lib/smp.h"
-#include "lib/string.h"
 #include "lib/timer.h"
 
 #define ROUNDS	   100
@@ -22,13 +21,11 @@
 #define SPEND_USEC 500000 /* after the minimum, what one measurement may take */
 #define LIMIT_USEC 5000000
 #define INIT_USEC  10000 /* what the protocol asks for between INIT and SIPI */
-#define STACK_SIZE 8192
 
-#define VEC_PING  0x50
-#define VEC_PONG  0x51
-#define VEC_SELF  0x52
-#define VEC_LINE  0x53
-#define VEC_AWAKE 0x54
+#define VEC_PING 0x50
+#define VEC_PONG 0x51
+#define VEC_SELF 0x52
+#define VEC_LINE 0x53
 
 /* An ISA line without a device: QEMU's pc-testdev drives no others. */
 #define LINE 5
@@ -181,41 +178,24 @@ static void spin(void *arg)
 	cli();
 }
 
-static void on_awake(struct regs *r)
+static void stay_awake(void *arg)
 {
-	(void)r;
-	apic_eoi();
+	(void)arg;
+	this_cpu()->index = 1;
 	__atomic_store_n(&awake, 1, __ATOMIC_RELEASE);
 	for (;;)
 		spin(NULL);
 }
 
 /*
- * Brings CPU 1 up without the halt at the end of the library's start: an interrupt is pending when it
- * gets there, and its handler never returns. A LAPIC that does not take the interrupt while its CPU
- * waits for SIPI takes one of the later ones. The library is left to prepare the start itself: to it,
- * CPU 1 is not plugged.
+ * CPU 1 shall not halt even at the end of the library's start, where a CPU looks whether there is
+ * something to do for the CPU of its index. That of CPU 0, which is busy, makes it run fn at once.
  */
 static bool start_awake(void)
 {
-	struct cpu *ap = &cpus[1];
-	uint64_t end;
-
-	irq_install(VEC_AWAKE, on_awake);
-	ap->state = CPU_UNPLUGGED;
-	smp_start();
-	ap->stack_top = (uint64_t)alloc(STACK_SIZE, 16) + STACK_SIZE;
-	ipi_init(1);
-	udelay(INIT_USEC);
-	ipi(1, VEC_AWAKE);
-	ipi_sipi(1, TRAMPOLINE >> 12);
-	end = rdtsc() + usec_to_tsc(LIMIT_USEC);
-	while (!load(&awake) && (int64_t)(end - rdtsc()) > 0) {
-		if (cpu_up(1))
-			ipi(1, VEC_AWAKE);
-		udelay(100);
-	}
-	return load(&awake);
+	cpus[1].index = 0;
+	cpus[1].fn = stay_awake;
+	return smp_start() == ncpus && WAIT_FOR(load(&awake), LIMIT_USEC);
 }
 
 /* True when the answer came; with `halt` in STI;HLT, which the caller's timer bounds. */

@@ -107,9 +107,12 @@ static void any_access_is_survived(void **state)
 	cfg.fdt = fdt;
 	cfg.board = &board;
 	if (machine_create(&m, &cfg, &err) < 0) {
-		printf("# %s\n", err.text);
+		/* cmocka's own skip() prints what prove counts as a failure. */
+		printf("# skipped: %s\n", err.text);
 		assert_int_equal(err.code, EXIT_SKIP);
-		skip();
+		board_free(&board);
+		free(fdt);
+		return;
 	}
 	assert_int_equal(pthread_create(&loop, NULL, serve, m), 0);
 	for (uint64_t i = 0; i < count; i++)

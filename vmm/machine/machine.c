@@ -231,12 +231,15 @@ int machine_create(struct machine **out, const struct machine_config *cfg, struc
 const struct outcome *machine_run(struct machine *m)
 {
 	struct error err;
+	int r;
 
 	if (m->cfg.timeout_ns)
 		timer_arm(&m->timeout, clock_now_ns() + m->cfg.timeout_ns);
 	if (vcpus_start(m, &err) < 0)
 		machine_end(m, OUTCOME_KVM, 0, 0, "%s", err.text);
-	loop_run(m->loop);
+	r = loop_run(m->loop);
+	if (r < 0)
+		machine_end(m, OUTCOME_KVM, 0, 0, "the event loop: %s", strerror(-r));
 	vcpus_quit(m);
 	platform_close_console(m);
 	return &m->outcome;
