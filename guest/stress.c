@@ -678,22 +678,35 @@ static void settle_in(void)
 	apic_extint(me == 0);
 }
 
-/* One transition, and what must hold after it. */
+/* One transition, and what must hold after it. Interrupts are for the mode that all others are in. */
 static void change_mode(enum apic_mode mode)
 {
+	uint64_t base = rdmsr(MSR_APIC_BASE) & ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 	uint32_t id = cpus[this_cpu()->index].apic_id;
 
-	apic_mode_set(mode);
+	if (mode != APIC_MODE_DISABLED)
+		base |= APIC_BASE_ENABLE;
+	if (mode == APIC_MODE_X2APIC)
+		base |= APIC_BASE_X2APIC;
+	wrmsr(MSR_APIC_BASE, base);
+	apic_follow();
 	my()->modes++;
 	my()->broken += apic_mode() != mode;
 	if (mode == APIC_MODE_DISABLED)
 		return;
 	my()->broken += apic_id() != (mode == APIC_MODE_XAPIC ? id & 0xff : id);
+	if (mode != naming->mode)
+		return;
+	apic_enable();
 	if (!self_ipi())
 		end(false);
 }
 
-/* Once around (SDM Vol. 3A figure 10-27): back to where it was. Nobody sends to it meanwhile. */
+/*
+ * Once around (SDM Vol. 3A figure 10-27): back to where it was. Nobody sends to it meanwhile, and it is
+ * software-disabled: in another mode than the others it would take logical names for its own that mean
+ * something else there.
+ */
 static void do_modes(void)
 {
 	static const enum apic_mode ring[] = {APIC_MODE_XAPIC, APIC_MODE_X2APIC,
@@ -706,6 +719,7 @@ static void do_modes(void)
 		end(false);
 		return;
 	}
+	apic_write(APIC_SVR, VEC_SPURIOUS);
 	for (unsigned i = 1; i <= ARRAY_SIZE(ring); i++)
 		change_mode(ring[(at + i) % ARRAY_SIZE(ring)]);
 	settle_in();

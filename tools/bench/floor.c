@@ -3,11 +3,13 @@
  * The least that runs a guest on KVM, to measure sipi against: one memory slot, one vCPU, the split
  * irqchip, and a loop around KVM_RUN that looks at nothing but the exit's address.
  *
- * usage: floor IMAGE: a flat binary, entered in real mode at 0x7c00; ends at a write to port 0xf4
+ * usage: floor IMAGE [user]: a flat binary, entered in real mode at 0x7c00; ends at a write to port 0xf4;
+ * `user` leaves out the irqchip, so that accesses to the local APIC exit
  */
 #include <err.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +33,7 @@ static int must(int r, const char *what)
 	return r;
 }
 
-static int create_vm(int kvm, const char *image)
+static int create_vm(int kvm, const char *image, bool irqchip)
 {
 	struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {PINS}};
 	struct kvm_userspace_memory_region slot = {.memory_size = RAM_SIZE};
@@ -46,7 +48,8 @@ static int create_vm(int kvm, const char *image)
 	close(fd);
 	slot.userspace_addr = (uintptr_t)ram;
 	must(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "KVM_SET_USER_MEMORY_REGION");
-	must(ioctl(vm, KVM_ENABLE_CAP, &split), "KVM_CAP_SPLIT_IRQCHIP");
+	if (irqchip)
+		must(ioctl(vm, KVM_ENABLE_CAP, &split), "KVM_CAP_SPLIT_IRQCHIP");
 	return vm;
 }
 
@@ -96,10 +99,10 @@ int main(int argc, char **argv)
 	struct kvm_run *state;
 	int kvm, vm, vcpu, size;
 
-	if (argc != 2)
-		errx(2, "usage: floor IMAGE");
+	if (argc != 2 && (argc != 3 || strcmp(argv[2], "user") != 0))
+		errx(2, "usage: floor IMAGE [user]");
 	kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
-	vm = create_vm(kvm, argv[1]);
+	vm = create_vm(kvm, argv[1], argc == 2);
 	vcpu = must(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
 	set_cpuid(kvm, vcpu);
 	set_entry(vcpu);

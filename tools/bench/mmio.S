@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * COUNT reads of the IOAPIC's IOREGSEL, which is unbacked memory to floor.c. Entered in real mode; the
- * address needs protected mode.
+ * COUNT reads of the IOAPIC's IOREGSEL, which is unbacked memory to floor.c; eoi.S has another access.
+ * Entered in real mode; the address needs protected mode.
  */
+#ifndef ADDRESS
+#define ADDRESS 0xfec00000
+#define ACCESS movl (%ebx), %eax
+#endif
 	.code16
 	cli
 	lgdtl	%cs:gdt_pointer
@@ -14,9 +18,9 @@
 protected:
 	movw	$16, %ax
 	movw	%ax, %ds
-	movl	$0xfec00000, %ebx
+	movl	$ADDRESS, %ebx
 	movl	$COUNT, %ecx
-1:	movl	(%ebx), %eax
+1:	ACCESS
 	decl	%ecx
 	jnz	1b
 	xorb	%al, %al
