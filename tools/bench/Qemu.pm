@@ -17,7 +17,6 @@ my $FDT_AT = 16 << 20; # the guests end far below
 my ($MODE_REAL, $MODE_LONG) = (0, 2);
 my $FDT_MAGIC = 0xd00dfeed;
 my $FLAT_AT = 0x7c00;
-my $LIMIT_SEC = 20;
 
 sub slurp {
 	my ($path) = @_;
@@ -35,7 +34,6 @@ sub write_rom {
 	close $f or die "$path: $!\n";
 }
 
-# Once a guest has taken its lock for good, QEMU does not end at SIGTERM either.
 sub command {
 	my ($irqchip, $cpus, $tsc_hz, $rom, @rest) = @_;
 	# Without the kernel's LAPIC, KVM refuses the MSR that announces asynchronous page faults by an
@@ -43,15 +41,14 @@ sub command {
 	# frequency, because one measured by the PIT is wrong by 20 % on a busy host.
 	my $cpu = "host,kvm-asyncpf-int=off,tsc-frequency=$tsc_hz";
 	$cpu .= ',-x2apic' if $irqchip eq 'off';
-	return ('timeout', '-k', 1, $LIMIT_SEC, 'qemu-system-x86_64', '-M', "q35,accel=kvm,kernel-irqchip=$irqchip",
-		'-cpu', $cpu, '-m', 64, '-smp', $cpus, '-bios', $rom,
+	return ('qemu-system-x86_64', '-M', "q35,accel=kvm,kernel-irqchip=$irqchip", '-cpu', $cpu, '-m', 64, '-smp', $cpus, '-bios', $rom,
 		'-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
 		qw(-device pc-testdev -nodefaults -no-reboot -display none), @rest);
 }
 
 # An ELF guest with the tree that sipi would give it; console on stdout.
 sub guest_command {
-	my ($dir, $irqchip, $cpus, $tsc_hz, $image, $args, $dtb) = @_;
+	my ($dir, $irqchip, $cpus, $tsc_hz, $image, $dtb) = @_;
 	my $rom = "$dir/guest.rom";
 	write_rom($rom, $MODE_LONG, unpack 'x24 Q<', slurp($image)); # e_entry
 	return command($irqchip, $cpus, $tsc_hz, $rom, qw(-serial stdio -device), "loader,file=$image", '-device',

@@ -24,10 +24,11 @@ my $has_qemu = !system('command -v qemu-system-x86_64 >/dev/null');
 # Rounds, the seconds after which no more begin, and rounds that are made all the same.
 my %START = (rounds => 60, seconds => 5, least => 8);
 my %TRIP = (rounds => 20, seconds => 8, least => 8);
-my %APS = (rounds => 5, seconds => 10, least => 2);
-my %IPI = (rounds => 9, seconds => 30, least => 3);
+my %APS = (rounds => 5, seconds => 6, least => 2);
+my %IPI = (rounds => 9, seconds => 25, least => 3);
 my $CHUNK = 4;
 my $LIMIT_SEC = 20;
+my $PROBE_SEC = 6;
 # Two runs of the same thing differ by as much.
 my $NOISE = 0.05;
 my $MEM_KB = 64 << 10;
@@ -102,12 +103,14 @@ sub round_trip {
 sub eoi_trip {
 	my @commands = (sub { [@run, qw(--irqchip user), @_] }, sub { ["$dir/floor", @_, 'user'] });
 	my @in_qemu = ('/bin/sh', '-c', "\"\$@\" 2>/dev/null; [ \$? = $QEMU_OK ]", 'sh');
-	push @commands, sub { [@in_qemu, flat_command($dir, 'off', tsc_hz(), @_)] } if $has_qemu && !$missing{off};
+	push @commands, sub { [@in_qemu, limited($LIMIT_SEC, flat_command($dir, 'off', tsc_hz(), @_))] } if $has_qemu && !$missing{off};
 	my @times = per_trip('eoi', @commands);
 	against_floor('EOI, irqchip user, there and back', \&us, 1.1, @times);
 	return unless $has_qemu && !$missing{off};
-	push @notes, sprintf 'that EOI takes QEMU with kernel-irqchip=off %s: sipi is %.2f times as fast, the floor %.2f',
-		us(median(map { $_->[2] } @times)), map { my $i = $_; median(map { $_->[2] / $_->[$i] } @times) } 0, 1;
+	my ($sipi_ratio, $floor_ratio) = map { my $i = $_; median(map { $_->[2] / $_->[$i] } @times) } 0, 1;
+	push @notes, sprintf 'in QEMU (off) an EOI there and back takes %s, %.2f times what it takes in sipi (user) and'
+		. ' %.2f times the floor, which no VMM can beat here', us(median(map { $_->[2] } @times)), $sipi_ratio,
+		$floor_ratio;
 }
 
 sub slurp {
@@ -164,6 +167,9 @@ sub tsc_hz {
 	return $tsc // die "$guest says no TSC frequency\n";
 }
 
+# Once a guest has taken QEMU's lock for good, QEMU does not end at SIGTERM either.
+sub limited { return ('timeout', '-k', 1, @_) }
+
 sub sipi_command {
 	my ($mode, $cpus, $args) = @_;
 	return ($sipi, qw(run --quiet --timeout), $LIMIT_SEC, '--cpus', $cpus, '--irqchip', $mode, $guest,
@@ -171,11 +177,11 @@ sub sipi_command {
 }
 
 sub qemu_command {
-	my ($mode, $cpus, $args) = @_;
+	my ($mode, $cpus, $args, $seconds) = @_;
 	my $dtb = "$dir/" . $args =~ tr/ /-/r . '.dtb';
 	system($sipi, qw(run --quiet --cpus), $cpus, '--append', $args, '--dump-dtb', $dtb, $guest)
 		&& die "no device tree for QEMU\n";
-	return guest_command($dir, $mode, $cpus, tsc_hz(), $guest, $args, $dtb);
+	return limited($seconds // $LIMIT_SEC, guest_command($dir, $mode, $cpus, tsc_hz(), $guest, $dtb));
 }
 
 # Why it failed, in a line.
@@ -217,7 +223,7 @@ sub ap_rows {
 
 # A CPU that halts after its SIPI never comes back in some QEMUs: is this one of them?
 sub off_args {
-	my ($code, @out) = output(qemu_command('off', 2, 'ipi'));
+	my ($code, @out) = output(qemu_command('off', 2, 'ipi', $PROBE_SEC));
 	return 'ipi' if $code == $QEMU_OK || grep { /^ok 1 / } @out;
 	push @notes, "QEMU, off: a CPU that halts after its SIPI spins and keeps QEMU's lock, because the SIPI stays"
 		. ' pending (QEMU commit df32e5c568c9); so CPU 1 never halts there';
@@ -237,10 +243,11 @@ sub ipi_samples {
 	return \%ns;
 }
 
-# How many times as fast as QEMU sipi is. The rounds that both have are the first ones of each.
+# How many times as fast as QEMU sipi is. The rounds that both have are the first ones of each. Two CPUs that
+# spin on a busy host measure its scheduler (both on one of its CPUs: 8 ms, else 0.2 ms): nothing is wanted of them.
 sub against_qemu {
 	my ($ns, $order, $mode, $theirs, $wanted) = @_;
-	printf "\n%-60s %13s %13s %6s  %11s  %s\n", '2 CPUs, in the guest', "sipi $mode", "QEMU $theirs", 'faster',
+	printf "\n%-60s %13s %13s %6s  %11s   %s\n", '2 CPUs, in the guest', "sipi $mode", "QEMU $theirs", 'faster',
 		'quartiles', $wanted ? 'wanted' : '';
 	for my $what (@$order) {
 		my @ours = @{$ns->{$what}{$mode} // []};
@@ -249,7 +256,8 @@ sub against_qemu {
 		my @ratios = map { $qemus[$_] / ($ours[$_] || 1) } 0 .. $n - 1;
 		printf '  %-58s %13s %13s', $what, map { @$_ ? us(median(@$_)) : '-' } \@ours, \@qemus;
 		printf ' %6.2f  %5.2f-%5.2f', median(@ratios), quantile(0.25, @ratios), quantile(0.75, @ratios) if $n;
-		printf '  >= %.2f %s', $wanted, median(@ratios) >= $wanted ? 'ok' : 'below' if $n && $wanted;
+		printf '  >= %.2f %s', $wanted, median(@ratios) >= $wanted ? 'ok' : 'below'
+			if $n && $wanted && $what !~ /both CPUs spin/;
 		print "\n";
 	}
 }
