@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < NCOMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
-		if (argc > 2 && strcmp(argv[2], "--help") == 0) {
+		if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
 			fputs(commands[i].usage, stdout);
 			return finish(EXIT_OK);
 		}

@@ -147,6 +147,9 @@ SKIP: {
 
 # --- signals and streams
 
+ends('a blocked kick signal', sipi({wrap => ['env', '--block-signal=USR1'], limit => 20}, 'run', '--timeout', 1,
+	'build/guest/spin'), 4, qr/timed out/);
+
 for (['INT', 130], ['TERM', 143], ['HUP', 129]) {
 	my ($sig, $code) = @$_;
 	my $run = start('run', 'build/guest/spin');
@@ -187,6 +190,10 @@ SKIP: {
 	$run = sipi('run', '--serial', 'null', $hello);
 	ok($run->{code} == 0 && $run->{stdout} eq '', '--serial null');
 	refused('--serial to nowhere', 2, qr/No such file/, 'run', '--serial', 'file:/nowhere/x', $hello);
+	my $fifo = scratch('fifo');
+	system('mkfifo', $fifo);
+	refused('--serial to a FIFO that nobody reads', 2, qr/No such device/, 'run', '--serial', "file:$fifo", $hello);
+	refused('--trace to a FIFO that nobody reads', 2, qr/No such device/, 'run', '--trace', $fifo, $hello);
 	refused('--trace to nowhere', 2, qr/No such file/, 'run', '--trace', '/nowhere/x', $hello);
 	my $trace = scratch('trace');
 	$run = sipi('run', '--quiet', '--trace', $trace, 'build/guest/unclaimed');

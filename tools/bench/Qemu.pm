@@ -41,8 +41,8 @@ sub command {
 	# frequency, because one measured by the PIT is wrong by 20 % on a busy host.
 	my $cpu = "host,kvm-asyncpf-int=off,tsc-frequency=$tsc_hz";
 	$cpu .= ',-x2apic' if $irqchip eq 'off';
-	return ('qemu-system-x86_64', '-M', "q35,accel=kvm,kernel-irqchip=$irqchip", '-cpu', $cpu, '-m', 64, '-smp', $cpus, '-bios', $rom,
-		'-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
+	return ('qemu-system-x86_64', '-M', "q35,accel=kvm,kernel-irqchip=$irqchip", '-cpu', $cpu, '-m', 64,
+		'-smp', $cpus, '-bios', $rom, '-device', 'isa-debug-exit,iobase=0xf4,iosize=4',
 		qw(-device pc-testdev -nodefaults -no-reboot -display none), @rest);
 }
 

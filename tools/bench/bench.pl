@@ -23,9 +23,9 @@ my @run = ($sipi, qw(run --quiet --serial null --entry-mode real));
 my $has_qemu = !system('command -v qemu-system-x86_64 >/dev/null');
 # Rounds, the seconds after which no more begin, and rounds that are made all the same.
 my %START = (rounds => 60, seconds => 5, least => 8);
-my %TRIP = (rounds => 20, seconds => 8, least => 8);
+my %TRIP = (rounds => 20, seconds => 12, least => 8);
 my %APS = (rounds => 5, seconds => 6, least => 2);
-my %IPI = (rounds => 9, seconds => 25, least => 3);
+my %IPI = (rounds => 9, seconds => 30, least => 3);
 my $CHUNK = 4;
 my $LIMIT_SEC = 20;
 my $PROBE_SEC = 6;

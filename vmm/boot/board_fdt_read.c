@@ -359,7 +359,8 @@ int board_from_fdt(struct board *b, const void *blob, size_t len, struct error *
 
 	memset(b, 0, sizeof(*b));
 	if (rc)
-		return error_set(err, EXIT_SETUP, "device tree: %s", fdt_strerror(rc));
+		return error_set(err, EXIT_SETUP, "not a device tree, or a broken one (%s)",
+				 fdt_strerror(rc));
 	if (read_tree(&t, b)) {
 		board_free(b);
 		return -1;

@@ -92,7 +92,7 @@ static int set_ids(struct run_options *o, uint32_t *ids, size_t n, struct error 
 {
 	if (o->apic_ids) {
 		free(ids);
-		return error_set(err, EXIT_SETUP, "--cpus and --apic-ids: give one, once");
+		return error_set(err, EXIT_SETUP, "--cpus, --apic-ids: give one of them, once");
 	}
 	o->apic_ids = ids;
 	o->cpus = n;
@@ -270,7 +270,7 @@ int run_options_parse(struct run_options *o, int argc, char **argv, struct error
 		if (id == '?')
 			return error_set(
 				err, EXIT_SETUP,
-				"%s: no such option, or not to be had; try: sipi run --help",
+				"%s: no such option, or one that takes no value; try: sipi run --help",
 				argv[optind - 1]);
 		if (parse_one(o, id, optarg, err) < 0)
 			return -1;

@@ -106,6 +106,7 @@ static void print_modes(int kvm)
 		{"irqchip split", KVM_TRIAL_SPLIT},
 		{"irqchip kernel", KVM_TRIAL_KERNEL},
 		{"irqchip user", KVM_TRIAL_USER},
+		{"  its TSC deadline", KVM_TRIAL_DEADLINE},
 	};
 	struct error err;
 

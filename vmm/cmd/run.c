@@ -115,12 +115,20 @@ static int make_board(struct run *r, struct error *err)
 {
 	if ((r->opt.machine ? read_tree(r, err) : build_tree(r, err)) < 0)
 		return -1;
-	return board_from_fdt(&r->board, r->fdt, r->fdt_len, err);
+	if (board_from_fdt(&r->board, r->fdt, r->fdt_len, err) == 0)
+		return 0;
+	if (r->opt.machine) {
+		const struct error what = *err;
+
+		error_fill(err, what.code, "%.100s: %.200s", r->opt.machine, what.text);
+	}
+	return -1;
 }
 
 static int dump_tree(const struct run *r, struct error *err)
 {
-	FILE *f = fopen(r->opt.dump_dtb, "we");
+	int fd = file_create(r->opt.dump_dtb);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!f)
 		return error_set(err, EXIT_SETUP, "%s: %s", r->opt.dump_dtb, strerror(errno));

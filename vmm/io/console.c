@@ -20,6 +20,7 @@
 
 #include "io/terminal.h"
 #include "util/clock.h"
+#include "util/file.h"
 
 #define OUTPUT_RING  65536u
 #define OUTPUT_PIECE PIPE_BUF
@@ -261,16 +262,6 @@ static int stdout_fd(void)
 	return fd < 0 ? STDOUT_FILENO : fd;
 }
 
-/* A FIFO waits for its reader, as with any writer, and only then stops blocking. */
-static int file_fd(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
-
-	if (fd >= 0)
-		fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
-}
-
 static int open_output(struct console *c, enum console_kind kind, const char *path,
 		       struct error *err)
 {
@@ -281,7 +272,7 @@ static int open_output(struct console *c, enum console_kind kind, const char *pa
 		c->output = OUTPUT_DISCARD;
 		return 0;
 	}
-	c->out.fd = kind == CONSOLE_FILE ? file_fd(path) : stdout_fd();
+	c->out.fd = kind == CONSOLE_FILE ? file_create(path) : stdout_fd();
 	if (c->out.fd < 0)
 		return error_set(err, EXIT_SETUP, "%s: %s", path, strerror(errno));
 	r = loop_add(c->loop, &c->out);

@@ -30,6 +30,7 @@ struct kvm_msr_list *kvm_msr_index_list(int kvm);
 
 /* --- VM */
 
+/* With KVM's own pages, where it needs any (Intel without unrestricted guest), below a ROM of 16 MiB. */
 int kvm_vm_create(int kvm);
 int kvm_vm_enable_cap(int vm, uint32_t cap, uint64_t arg0);
 /* flags: KVM_MEM_*; size 0 deletes the slot. */
@@ -38,6 +39,11 @@ int kvm_vm_set_memory(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint6
 int kvm_vm_set_boot_cpu(int vm, uint32_t id);
 int kvm_vm_create_irqchip(int vm);
 int kvm_vm_create_pit(int vm);
+/* chip->chip_id says which: KVM_IRQCHIP_PIC_MASTER, _PIC_SLAVE or _IOAPIC. */
+int kvm_vm_get_irqchip(int vm, struct kvm_irqchip *chip);
+int kvm_vm_set_irqchip(int vm, const struct kvm_irqchip *chip);
+int kvm_vm_get_pit(int vm, struct kvm_pit_state2 *pit);
+int kvm_vm_set_pit(int vm, const struct kvm_pit_state2 *pit);
 int kvm_vm_set_routes(int vm, const struct kvm_irq_routing *routes);
 int kvm_vm_irq_line(int vm, uint32_t gsi, bool level);
 /*
@@ -59,6 +65,7 @@ int kvm_vcpu_set_regs(int vcpu, const struct kvm_regs *regs);
 int kvm_vcpu_get_sregs(int vcpu, struct kvm_sregs *sregs);
 int kvm_vcpu_set_sregs(int vcpu, const struct kvm_sregs *sregs);
 int kvm_vcpu_set_fpu(int vcpu, const struct kvm_fpu *fpu);
+int kvm_vcpu_set_xsave(int vcpu, const struct kvm_xsave *xsave);
 int kvm_vcpu_set_xcrs(int vcpu, const struct kvm_xcrs *xcrs);
 int kvm_vcpu_set_debugregs(int vcpu, const struct kvm_debugregs *regs);
 int kvm_vcpu_set_events(int vcpu, const struct kvm_vcpu_events *events);
@@ -90,10 +97,10 @@ const char *kvm_kind_name(enum kvm_kind kind);
 /*
  * Whether an irqchip mode really works here: makes a VM, runs a few instructions in it, and looks whether an
  * interrupt arrives and where its EOI, an x2APIC MSR write, goes. SPLIT: it must come back as an IOAPIC EOI exit.
- * KERNEL: it must not. USER, a VM without any irqchip: the MSR write itself must exit. 0, or -1 with the
- * step that failed in *err.
+ * KERNEL: it must not. USER, a VM without any irqchip: the MSR write itself must exit. DEADLINE, the same
+ * with a write to IA32_TSC_DEADLINE and a filter on that. 0, or -1 with the step that failed in *err.
  */
-enum kvm_trial { KVM_TRIAL_SPLIT, KVM_TRIAL_KERNEL, KVM_TRIAL_USER };
+enum kvm_trial { KVM_TRIAL_SPLIT, KVM_TRIAL_KERNEL, KVM_TRIAL_USER, KVM_TRIAL_DEADLINE };
 int kvm_try_irqchip(int kvm, enum kvm_trial mode, struct error *err);
 
 #endif

@@ -64,6 +64,9 @@ static const uint8_t code[] = {
  * The handler: EOI through the x2APIC (MSR 0x80b), report 1, then 2: a KVM that emulates several
  * instructions in one go delivers the EOI's exit only after the first report.
  */
+#define MSR_X2APIC_EOI	 0x80b
+#define MSR_TSC_DEADLINE 0x6e0
+#define HANDLER_MSR	 2 /* where the handler's operand is */
 static const uint8_t handler[] = {
 	0x66, 0xb9, 0x0b, 0x08, 0x00, 0x00, /* mov $0x80b, %ecx */
 	0x66, 0x31, 0xc0,		    /* xor %eax, %eax */
@@ -83,11 +86,23 @@ struct trial {
 	uint8_t *mem;
 };
 
+static bool no_irqchip(const struct trial *t)
+{
+	return t->mode == KVM_TRIAL_USER || t->mode == KVM_TRIAL_DEADLINE;
+}
+
+/* The MSR that the handler writes. */
+static uint32_t awaited_msr(const struct trial *t)
+{
+	return t->mode == KVM_TRIAL_DEADLINE ? MSR_TSC_DEADLINE : MSR_X2APIC_EOI;
+}
+
 #define fail(err, step, r) error_set((err), EXIT_SKIP, "%s: %s", (step), strerror(-(r)))
 
 static int trial_vm(struct trial *t, struct error *err)
 {
 	const uint16_t ivt[2] = {HANDLER, 0};
+	uint32_t msr;
 	int r;
 
 	t->vm = kvm_vm_create(t->kvm);
@@ -99,6 +114,8 @@ static int trial_vm(struct trial *t, struct error *err)
 	memcpy(t->mem + VECTOR * sizeof(ivt), ivt, sizeof(ivt));
 	memcpy(t->mem + CODE, code, sizeof(code));
 	memcpy(t->mem + HANDLER, handler, sizeof(handler));
+	msr = awaited_msr(t);
+	memcpy(t->mem + HANDLER + HANDLER_MSR, &msr, sizeof(msr));
 	r = kvm_vm_set_memory(t->vm, 0, 0, 0, MEM_SIZE, t->mem);
 	if (r < 0)
 		return fail(err, "KVM_SET_USER_MEMORY_REGION", r);
@@ -112,7 +129,8 @@ static int trial_vm(struct trial *t, struct error *err)
 			r = kvm_vm_create_pit(t->vm);
 		return r < 0 ? fail(err, "KVM_CREATE_IRQCHIP, KVM_CREATE_PIT2", r) : 0;
 	default:
-		r = kvm_vm_msr_exits(t->vm, NULL, 0);
+		msr = MSR_TSC_DEADLINE;
+		r = kvm_vm_msr_exits(t->vm, &msr, t->mode == KVM_TRIAL_DEADLINE);
 		return r < 0 ? fail(err, "KVM_CAP_X86_USER_SPACE_MSR", r) : 0;
 	}
 }
@@ -145,7 +163,7 @@ static int trial_vcpu(struct trial *t, struct error *err)
 	sregs.apic_base |= 0xc00; /* EN, EXTD */
 	if (kvm_vcpu_set_sregs(t->vcpu, &sregs) < 0 || kvm_vcpu_set_regs(t->vcpu, &regs) < 0)
 		return fail(err, "vCPU set-up", -EINVAL);
-	if (t->mode == KVM_TRIAL_USER)
+	if (no_irqchip(t))
 		return 0;
 	if (kvm_vcpu_get_lapic(t->vcpu, &lapic) < 0)
 		return fail(err, "KVM_GET_LAPIC", -EINVAL);
@@ -169,7 +187,7 @@ static int trial_send(struct trial *t, struct error *err)
 	struct kvm_irq_routing_entry *e = table.head.entries;
 	int r = 0;
 
-	if (t->mode == KVM_TRIAL_USER)
+	if (no_irqchip(t))
 		return 0;
 	e->gsi = GSI;
 	e->type = KVM_IRQ_ROUTING_MSI;
@@ -198,7 +216,7 @@ static int trial_exit(struct trial *t, bool *eoi, struct error *err)
 		return r < 0 ? fail(err, "KVM_INTERRUPT", r) : 1;
 	case KVM_EXIT_X86_WRMSR:
 		t->run->msr.error = 0;
-		*eoi = t->run->msr.index == 0x80b;
+		*eoi = t->run->msr.index == awaited_msr(t);
 		return 1;
 	case KVM_EXIT_IOAPIC_EOI:
 		*eoi = true;
@@ -218,7 +236,7 @@ static int trial_run(struct trial *t, struct error *err)
 	bool want = t->mode != KVM_TRIAL_KERNEL, eoi = false;
 	int r = 1;
 
-	t->run->request_interrupt_window = t->mode == KVM_TRIAL_USER;
+	t->run->request_interrupt_window = no_irqchip(t);
 	for (unsigned i = 0; i < EXITS_MAX && r == 1; i++) {
 		r = kvm_vcpu_run(t->vcpu);
 		if (r == -EINTR || r == -EAGAIN)

@@ -51,6 +51,11 @@ int kvm_vcpu_set_fpu(int vcpu, const struct kvm_fpu *fpu)
 	return kvm_ioctl(vcpu, KVM_SET_FPU, fpu);
 }
 
+int kvm_vcpu_set_xsave(int vcpu, const struct kvm_xsave *xsave)
+{
+	return kvm_ioctl(vcpu, KVM_SET_XSAVE, xsave);
+}
+
 int kvm_vcpu_set_xcrs(int vcpu, const struct kvm_xcrs *xcrs)
 {
 	return kvm_ioctl(vcpu, KVM_SET_XCRS, xcrs);

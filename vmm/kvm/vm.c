@@ -2,15 +2,31 @@
 #include "kvm/kvm.h"
 #include "kvm/ioctl.h"
 
+#include <unistd.h>
+
+/* One page and three (api.rst, KVM_SET_IDENTITY_MAP_ADDR and KVM_SET_TSS_ADDR). */
+#define IDENTITY_MAP_ADDR 0xfeffc000ull
+#define TSS_ADDR	  0xfeffd000ull
+
 int kvm_vm_create(int kvm)
 {
-	int r;
+	const uint64_t identity_map = IDENTITY_MAP_ADDR;
+	int vm, r;
 
 	/* A pending signal makes KVM give up half-way. */
 	do {
-		r = kvm_ioctl(kvm, KVM_CREATE_VM, NULL);
-	} while (r == -EINTR);
-	return r;
+		vm = kvm_ioctl(kvm, KVM_CREATE_VM, NULL);
+	} while (vm == -EINTR);
+	if (vm < 0)
+		return vm;
+	r = kvm_ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, &identity_map);
+	if (r == 0)
+		r = kvm_ioctl(vm, KVM_SET_TSS_ADDR, (void *)TSS_ADDR);
+	if (r < 0) {
+		close(vm);
+		return r;
+	}
+	return vm;
 }
 
 int kvm_vm_enable_cap(int vm, uint32_t cap, uint64_t arg0)
@@ -52,6 +68,26 @@ int kvm_vm_create_pit(int vm)
 	return kvm_ioctl(vm, KVM_CREATE_PIT2, &c);
 }
 
+int kvm_vm_get_irqchip(int vm, struct kvm_irqchip *chip)
+{
+	return kvm_ioctl(vm, KVM_GET_IRQCHIP, chip);
+}
+
+int kvm_vm_set_irqchip(int vm, const struct kvm_irqchip *chip)
+{
+	return kvm_ioctl(vm, KVM_SET_IRQCHIP, chip);
+}
+
+int kvm_vm_get_pit(int vm, struct kvm_pit_state2 *pit)
+{
+	return kvm_ioctl(vm, KVM_GET_PIT2, pit);
+}
+
+int kvm_vm_set_pit(int vm, const struct kvm_pit_state2 *pit)
+{
+	return kvm_ioctl(vm, KVM_SET_PIT2, pit);
+}
+
 int kvm_vm_set_routes(int vm, const struct kvm_irq_routing *routes)
 {
 	return kvm_ioctl(vm, KVM_SET_GSI_ROUTING, routes);
@@ -66,7 +102,7 @@ int kvm_vm_irq_line(int vm, uint32_t gsi, bool level)
 
 int kvm_vm_msr_exits(int vm, const uint32_t *msrs, unsigned count)
 {
-	uint8_t none = 0; /* a bit an MSR; 0 denies */
+	uint64_t none = 0; /* a bit an MSR, read in longs; 0 denies */
 	struct kvm_msr_filter f = {.flags = KVM_MSR_FILTER_DEFAULT_ALLOW};
 	int r = kvm_vm_enable_cap(vm, KVM_CAP_X86_USER_SPACE_MSR,
 				  KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_FILTER);
@@ -80,7 +116,7 @@ int kvm_vm_msr_exits(int vm, const uint32_t *msrs, unsigned count)
 			.flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
 			.base = msrs[i],
 			.nmsrs = 1,
-			.bitmap = &none,
+			.bitmap = (uint8_t *)&none,
 		};
 	return kvm_ioctl(vm, KVM_X86_SET_MSR_FILTER, &f);
 }

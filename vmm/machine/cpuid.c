@@ -36,7 +36,7 @@ static unsigned id_bits(const struct machine *m)
 
 static void leaf1(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
 {
-	unsigned count = v->m->nvcpus < 255 ? v->m->nvcpus : 255;
+	unsigned count = id_bits(v->m) < 8 ? 1u << id_bits(v->m) : 255;
 
 	/* EBX: initial APIC ID (8 bits of it), addressable IDs in the package. */
 	e->ebx = (e->ebx & 0xffff) | (v->apic_id & 0xff) << 24 | count << 16;
@@ -45,7 +45,8 @@ static void leaf1(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
 		e->ecx &= ~LEAF1_ECX_X2APIC;
 	e->ecx &= ~LEAF1_ECX_TSC_DEADLINE;
 	/* KVM_GET_SUPPORTED_CPUID leaves this bit to a capability (api.rst, 4.8). */
-	if (v->m->cfg.irqchip == IRQCHIP_USER || kvm_check(v->m->kvm, KVM_CAP_TSC_DEADLINE_TIMER))
+	if (v->m->cfg.irqchip == IRQCHIP_USER ? v->m->irqchip.user.deadline
+					      : kvm_check(v->m->kvm, KVM_CAP_TSC_DEADLINE_TIMER))
 		e->ecx |= LEAF1_ECX_TSC_DEADLINE;
 	e->edx &= ~LEAF1_EDX_HTT;
 	if (count > 1)
@@ -70,7 +71,7 @@ static void topology(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
 /* Leaf 4 EAX: cores in the package, and CPUs that share a cache. */
 static void leaf4(const struct vcpu *v, struct kvm_cpuid_entry2 *e)
 {
-	unsigned cores = v->m->nvcpus < 64 ? v->m->nvcpus : 64;
+	unsigned cores = id_bits(v->m) < 6 ? 1u << id_bits(v->m) : 64;
 
 	e->eax = (e->eax & 0x3fff) | (cores - 1) << 26;
 }

@@ -18,8 +18,13 @@ static const char *cpu_mode(const struct kvm_sregs *s)
 	return s->cs.db ? "32-bit protected mode" : "16-bit protected mode";
 }
 
-static const char *mp_state_name(int fd)
+static const char *activity_name(const struct vcpu *v)
 {
+	static const char *const user[] = {
+		[USER_RUNNING] = "runnable",
+		[USER_HALTED] = "halted",
+		[USER_WAIT_SIPI] = "waiting for SIPI",
+	};
 	static const char *const names[] = {
 		[KVM_MP_STATE_RUNNABLE] = "runnable",
 		[KVM_MP_STATE_UNINITIALIZED] = "waiting for INIT",
@@ -29,7 +34,9 @@ static const char *mp_state_name(int fd)
 	};
 	uint32_t state;
 
-	if (kvm_vcpu_get_mp_state(fd, &state) < 0 || state >= sizeof(names) / sizeof(names[0]))
+	if (v->user)
+		return user[v->user->activity];
+	if (kvm_vcpu_get_mp_state(v->fd, &state) < 0 || state >= sizeof(names) / sizeof(names[0]))
 		return "state unknown";
 	return names[state];
 }
@@ -174,7 +181,7 @@ void where_report(struct machine *m)
 		if (v->fd < 0)
 			continue;
 		/* First: reading it can act on a pending INIT, which changes the registers. */
-		state = mp_state_name(v->fd);
+		state = activity_name(v);
 		if (kvm_vcpu_get_regs(v->fd, &regs) < 0 || kvm_vcpu_get_sregs(v->fd, &sregs) < 0)
 			continue;
 		fprintf(stderr, "  cpu %u: %s, rip %llx, %s, interrupts %s, %llu exits\n", i, state,

@@ -103,6 +103,12 @@ static bool exit_msr(struct vcpu *v)
 			 v->m->irqchip.ops->msr_access(v, write, run->msr.index, &value) < 0;
 	if (!write)
 		run->msr.data = value;
+	/*
+	 * KVM will queue a #GP at the next entry. What it said of being ready was said before that, and an
+	 * interrupt given to it now would be lost to the exception.
+	 */
+	if (run->msr.error)
+		run->ready_for_interrupt_injection = 0;
 	note(v, write, run->msr.index, 8, value);
 	trace(v->m, (int)v->index, "%s 0x%x = 0x%llx%s", write ? "wrmsr" : "rdmsr", run->msr.index,
 	      (unsigned long long)value, run->msr.error ? " #GP" : "");

@@ -121,6 +121,13 @@ void inject_close(struct machine *m)
 		timer_close(&m->inject.timer);
 }
 
+void inject_reset(struct machine *m)
+{
+	m->inject.nlater = 0;
+	for (unsigned i = 0; i < m->inject.nrules; i++)
+		m->inject.rules[i].holding = false;
+}
+
 void inject_report(const struct machine *m, FILE *f)
 {
 	static const char *const done[] = {"dropped", "delayed", "duplicated", "reordered"};

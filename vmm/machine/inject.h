@@ -69,6 +69,8 @@ int inject_parse(struct inject_rule *rule, const char *text, struct error *err);
 struct machine;
 int inject_open(struct machine *m, struct error *err);
 void inject_close(struct machine *m);
+/* What waits is of a life that a reset has ended. Under the machine's lock. */
+void inject_reset(struct machine *m);
 /*
  * Lets an event go its way, or what the rules make of it. True: it was accepted, or the sender is to
  * believe so. Under the machine's lock.

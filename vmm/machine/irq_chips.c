@@ -82,7 +82,7 @@ static void pic_dev_reset(struct device *dev, enum reset_kind kind)
 	if (kind == RESET_SOFT || kind == RESET_INIT)
 		return; /* CPUs only */
 	pic_reset(&m->irqchip.pic);
-	atomic_store(&m->irqchip.pic_intr, 0);
+	irqchip_update_pic(m);
 }
 
 /* Registers are 32 bits wide on 16-byte boundaries; other accesses are the data sheet's undefined. */

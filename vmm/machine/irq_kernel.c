@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* irqchip mode `kernel`: LAPIC, IOAPIC, PIC and PIT are KVM's. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ static int set_routes(struct machine *m)
 	int r;
 
 	if (!t)
-		return -1;
+		return -ENOMEM;
 	for (unsigned gsi = 0; gsi < IOAPIC_PINS; gsi++) {
 		struct kvm_irq_routing_entry *e = &t->entries[t->nr];
 
@@ -38,6 +39,29 @@ static int set_routes(struct machine *m)
 	return r;
 }
 
+/* KVM has no RESET for its chips: they get the state again that they were made with. */
+static int save(struct machine *m)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < KVM_NR_IRQCHIPS && r == 0; i++) {
+		m->irqchip.fresh[i].chip_id = i;
+		r = kvm_vm_get_irqchip(m->vm, &m->irqchip.fresh[i]);
+	}
+	return r < 0 ? r : kvm_vm_get_pit(m->vm, &m->irqchip.fresh_pit);
+}
+
+static int reset(struct machine *m, enum reset_kind kind)
+{
+	int r = 0;
+
+	if (kind == RESET_SOFT)
+		return 0;
+	for (unsigned i = 0; i < KVM_NR_IRQCHIPS && r == 0; i++)
+		r = kvm_vm_set_irqchip(m->vm, &m->irqchip.fresh[i]);
+	return r < 0 ? r : kvm_vm_set_pit(m->vm, &m->irqchip.fresh_pit);
+}
+
 static int create(struct machine *m, struct error *err)
 {
 	int r = kvm_vm_create_irqchip(m->vm);
@@ -55,6 +79,10 @@ static int create(struct machine *m, struct error *err)
 	if (r < 0)
 		return error_set(err, EXIT_SKIP, "irqchip mode 'kernel': KVM_SET_GSI_ROUTING: %s",
 				 strerror(-r));
+	r = save(m);
+	if (r < 0)
+		return error_set(err, EXIT_SKIP, "irqchip mode 'kernel': KVM_GET_IRQCHIP: %s",
+				 strerror(-r));
 	return 0;
 }
 
@@ -68,4 +96,5 @@ const struct irqchip_ops irqchip_kernel = {
 	.name = "kernel",
 	.create = create,
 	.set_line = set_line,
+	.reset = reset,
 };

@@ -30,9 +30,12 @@ static void set_routes(struct machine *m)
 {
 	struct irqchip *c = &m->irqchip;
 	struct kvm_irq_routing *t = calloc(1, sizeof(*t) + IOAPIC_PINS * sizeof(t->entries[0]));
+	int r;
 
-	if (!t)
+	if (!t) {
+		machine_end(m, OUTCOME_KVM, 0, 0, "out of memory for interrupt routes");
 		return;
+	}
 	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
 		struct kvm_irq_routing_entry *e = &t->entries[t->nr];
 
@@ -44,7 +47,9 @@ static void set_routes(struct machine *m)
 			   &e->u.msi.data);
 		t->nr++;
 	}
-	kvm_vm_set_routes(m->vm, t);
+	r = kvm_vm_set_routes(m->vm, t);
+	if (r < 0) /* an EOI that we are not told of would leave a pin waiting for ever */
+		machine_end(m, OUTCOME_KVM, 0, 0, "KVM_SET_GSI_ROUTING: %s", strerror(-r));
 	free(t);
 }
 

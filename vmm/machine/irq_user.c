@@ -20,6 +20,7 @@
 static int create(struct machine *m, struct error *err)
 {
 	struct user_irqchip *u = &m->irqchip.user;
+	struct error no_deadline;
 	int r = kvm_vm_msr_exits(m->vm, (const uint32_t[]){MSR_APIC_BASE, MSR_TSC_DEADLINE}, 2);
 
 	if (r < 0)
@@ -28,6 +29,7 @@ static int create(struct machine *m, struct error *err)
 			"irqchip mode 'user': KVM_X86_SET_MSR_FILTER: %s; use --irqchip split",
 			strerror(-r));
 	u->x2apic = kvm_try_irqchip(m->kvm, KVM_TRIAL_USER, &u->no_x2apic) == 0;
+	u->deadline = kvm_try_irqchip(m->kvm, KVM_TRIAL_DEADLINE, &no_deadline) == 0;
 	u->cpus = calloc(m->cfg.board->ncpus, sizeof(*u->cpus));
 	u->targets = calloc(m->cfg.board->ncpus, sizeof(*u->targets));
 	if (!u->cpus || !u->targets)
@@ -56,11 +58,11 @@ static int add_vcpu(struct vcpu *v, struct error *err)
 		.id = v->apic_id,
 		.bsp = v->index == 0,
 		.x2apic = u->x2apic,
-		.deadline = true,
 		.phys_bits = cpuid_phys_bits(v->m),
 	};
 	int khz = kvm_vcpu_tsc_khz(v->fd);
 
+	cfg.deadline = u->deadline && khz > 0;
 	if (!u->x2apic && v->apic_id > XAPIC_ID_MAX) {
 		free(c);
 		return error_set(
@@ -72,7 +74,8 @@ static int add_vcpu(struct vcpu *v, struct error *err)
 		return error_set(err, EXIT_SETUP, "out of memory");
 	v->user = c;
 	c->tsc_khz = cfg.tsc_khz = khz > 0 ? (uint32_t)khz : 0;
-	cfg.deadline = khz > 0 && kvm_vcpu_get_msr(v->fd, MSR_TSC, &c->tsc) == 0;
+	if (kvm_vcpu_get_msr(v->fd, MSR_TSC, &c->tsc) < 0)
+		cfg.deadline = false;
 	c->tsc_ns = clock_now_ns();
 	c->sipi = -1;
 	c->activity = v->index == 0 ? USER_RUNNING : USER_WAIT_SIPI;
@@ -119,15 +122,25 @@ static int reset_vcpu(struct vcpu *v, enum reset_kind kind)
 	else
 		lapic_reset(&c->lapic);
 	timer_disarm(&c->timer);
+	if (kvm_vcpu_get_msr(v->fd, MSR_TSC, &c->tsc) == 0)
+		c->tsc_ns = clock_now_ns();
 	c->nmi = c->init = false;
 	if (kind != RESET_INIT)
 		c->sipi = -1; /* else it came after the INIT that is carried out only now */
 	c->cr8 = 0;
 	v->run->cr8 = 0; /* else it would be taken for a MOV to CR8 */
 	v->extint = -1;
-	c->activity = v->index == 0 ? USER_RUNNING : USER_WAIT_SIPI;
+	/* The BSP flag decides, which a guest can write (SDM vol. 3A, "MP Initialization Protocol"). */
+	c->activity = c->lapic.base & LAPIC_BASE_BSP ? USER_RUNNING : USER_WAIT_SIPI;
 	/* The INTR line did not change because its LAPIC was reset. */
 	return kvm_vcpu_set_msr(v->fd, MSR_APIC_BASE, c->lapic.base);
+}
+
+static int reset(struct machine *m, enum reset_kind kind)
+{
+	(void)kind;
+	inject_reset(m);
+	return 0;
 }
 
 /* --- exits */
@@ -237,6 +250,7 @@ const struct irqchip_ops irqchip_user = {
 	.pic_changed = pic_changed,
 	.deliver = user_deliver,
 	.before_run = user_before_run,
+	.reset = reset,
 	.reset_vcpu = reset_vcpu,
 	.lapic_access = lapic_access,
 	.msr_access = msr_access,

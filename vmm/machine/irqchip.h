@@ -7,6 +7,7 @@
 #include "chips/ioapic.h"
 #include "chips/pic.h"
 #include "devices/device.h"
+#include "kvm/uapi.h"
 #include "machine/machine.h"
 #include "machine/user.h"
 
@@ -63,6 +64,9 @@ struct irqchip {
 	struct ioapic_msg routes[IOAPIC_PINS]; /* split: what KVM was told, for level pins */
 	uint32_t routed;		       /* which of them are valid */
 	struct user_irqchip user;
+	/* kernel: the chips as KVM made them */
+	struct kvm_irqchip fresh[KVM_NR_IRQCHIPS];
+	struct kvm_pit_state2 fresh_pit;
 	_Atomic int pic_intr; /* the PIC's INTR output */
 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -100,7 +101,7 @@ static void on_control(void *ctx, short revents)
 	vcpus_stop(m);
 	machine_lock(m);
 	kind = atomic_exchange(&m->reset, -1);
-	if (kind >= 0) {
+	if (kind >= 0 && !atomic_load(&m->ended)) {
 		trace(m, -1, "reset: %s", reset_kind_name((enum reset_kind)kind));
 		m->resets++;
 		r = machine_reset_state(m, (enum reset_kind)kind);
@@ -189,8 +190,20 @@ static int enable_caps(struct machine *m, struct error *err)
 	return 0;
 }
 
+/* A vCPU takes a file or two; the soft limit is often 1024 and ours to raise. */
+static void raise_fd_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
 static int create(struct machine *m, struct error *err)
 {
+	raise_fd_limit();
 	m->kvm = kvm_open(err);
 	if (m->kvm < 0)
 		return -1;
@@ -300,7 +313,7 @@ void machine_stats(const struct machine *m, struct machine_stats *s)
 void machine_warnings(const struct machine *m, FILE *f)
 {
 	if (m->no_uring)
-		fprintf(f, "sipi: io_uring is refused here (%s): epoll serves\n", m->no_uring);
+		fprintf(f, "sipi: epoll serves instead of io_uring (%s)\n", m->no_uring);
 	if (m->cfg.irqchip == IRQCHIP_USER && !m->irqchip.user.x2apic)
 		fprintf(f, "sipi: WARNING: no x2APIC in irqchip mode user on this KVM: %s\n",
 			m->irqchip.user.no_x2apic.text);

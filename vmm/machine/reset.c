@@ -11,6 +11,10 @@
 #define APIC_BASE_DEFAULT 0xfee00000ull
 #define APIC_BASE_BSP	  (1ull << 8)
 #define APIC_BASE_ENABLE  (1ull << 11)
+#define FCW_RESET	  0x40
+#define MXCSR_RESET	  0x1f80
+#define XSAVE_MXCSR	  (24 / 4)
+#define XSAVE_XSTATE_BV	  (512 / 4)
 #define CR0_RESET	  0x60000010ull
 #define CR0_CD_NW	  0x60000000ull
 
@@ -93,10 +97,16 @@ static int reset_sregs(struct vcpu *v, enum reset_kind kind)
 
 static int reset_fpu(struct vcpu *v, enum reset_kind kind)
 {
-	struct kvm_fpu fpu = {.fcw = 0x40, .mxcsr = 0x1f80};
+	struct kvm_fpu fpu = {.fcw = FCW_RESET, .mxcsr = MXCSR_RESET};
+	struct kvm_xsave xsave = {.region = {FCW_RESET}};
 
 	(void)kind;
-	return kvm_vcpu_set_fpu(v->fd, &fpu);
+	if (!kvm_check(v->m->kvm, KVM_CAP_XSAVE))
+		return kvm_vcpu_set_fpu(v->fd, &fpu);
+	/* x87 and SSE as given, all other components in their initial state (SDM vol. 1, "XSAVE Area"). */
+	xsave.region[XSAVE_MXCSR] = MXCSR_RESET;
+	xsave.region[XSAVE_XSTATE_BV] = 3;
+	return kvm_vcpu_set_xsave(v->fd, &xsave);
 }
 
 static int reset_xcrs(struct vcpu *v, enum reset_kind kind)
@@ -123,7 +133,18 @@ static int reset_msrs(struct vcpu *v, enum reset_kind kind)
 		uint32_t index;
 		uint64_t value;
 	} msrs[] = {
-		{0x010, 0},		     /* IA32_TIME_STAMP_COUNTER */
+		{0x03a, 0}, /* IA32_FEATURE_CONTROL */
+		{0x03b, 0}, /* IA32_TSC_ADJUST */
+		{0x048, 0}, /* IA32_SPEC_CTRL */
+		{0x1d9, 0}, /* IA32_DEBUGCTL */
+		{0x38d, 0}, /* IA32_FIXED_CTR_CTRL */
+		{0x38f, 0}, /* IA32_PERF_GLOBAL_CTRL */
+		{0xda0, 0}, /* IA32_XSS */
+		/*
+		 * IA32_TIME_STAMP_COUNTER. To KVM a 0 from the host means "like the other vCPUs"
+		 * (kvm_synchronize_tsc); 1 starts the count anew.
+		 */
+		{0x010, 1},
 		{0x174, 0},		     /* IA32_SYSENTER_CS */
 		{0x175, 0},		     /* IA32_SYSENTER_ESP */
 		{0x176, 0},		     /* IA32_SYSENTER_EIP */
@@ -183,36 +204,42 @@ static int reset_lapic(struct vcpu *v, enum reset_kind kind)
 
 static int reset_events(struct vcpu *v, enum reset_kind kind)
 {
-	/* Everything that can be pending is named valid, and is not. */
+	/* Everything that can be pending is named valid, and is not; nor is the CPU in SMM. */
 	struct kvm_vcpu_events e = {
 		.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW,
 	};
 
 	(void)kind;
+	if (kvm_check(v->m->kvm, KVM_CAP_X86_SMM))
+		e.flags |= KVM_VCPUEVENT_VALID_SMM;
 	return kvm_vcpu_set_events(v->fd, &e);
 }
 
+/* At power-on a vCPU is fresh from KVM, and most of it is right. */
 #define EVERY  (~0u)
-#define RESETS (~(1u << RESET_INIT)) /* INIT leaves these alone */
+#define OTHERS (~(1u << RESET_POWER_ON))
+#define RESETS (OTHERS & ~(1u << RESET_INIT)) /* INIT leaves these alone */
 
 static const struct {
 	const char *what;
 	unsigned kinds; /* a bit for each enum reset_kind that touches it */
 	int (*apply)(struct vcpu *v, enum reset_kind kind);
 } vcpu_rows[] = {
-	/* First: it makes KVM act on pending INITs, which write most of what follows. */
+	/* First: in SMM, INITs stay latched. */
+	{"SMM and events", RESETS, reset_events},
+	/* It makes KVM act on pending INITs, which write most of what follows. */
 	{"MP state", RESETS, reset_mp_state},
 	{"registers", EVERY, reset_regs},
 	/* Before the LAPIC: the APIC base decides how KVM reads the LAPIC page, and CR8 writes TPR. */
-	{"special registers", EVERY, reset_sregs},
-	{"FPU", RESETS, reset_fpu},
+	{"special registers", OTHERS, reset_sregs},
+	{"FPU", RESETS | 1u << RESET_POWER_ON, reset_fpu},
 	{"XCR0", RESETS, reset_xcrs},
-	{"debug registers", EVERY, reset_debugregs},
+	{"debug registers", OTHERS, reset_debugregs},
 	{"MSRs", RESETS, reset_msrs},
 	/* After the TSC, which a timer of the old life would be compared to. */
-	{"LAPIC", EVERY, reset_lapic},
+	{"LAPIC", OTHERS, reset_lapic},
 	/* Last: the steps above can leave events pending. */
-	{"events", EVERY, reset_events},
+	{"events", OTHERS, reset_events},
 };
 
 int vcpu_reset(struct vcpu *v, enum reset_kind kind)

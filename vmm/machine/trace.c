@@ -6,12 +6,16 @@
 
 #include "machine/internal.h"
 #include "util/clock.h"
+#include "util/file.h"
 
 int trace_open(struct machine *m, struct error *err)
 {
+	int fd;
+
 	if (!m->cfg.trace_path)
 		return 0;
-	m->trace = fopen(m->cfg.trace_path, "we");
+	fd = file_create(m->cfg.trace_path);
+	m->trace = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!m->trace)
 		return error_set(err, EXIT_SETUP, "%s: %s", m->cfg.trace_path, strerror(errno));
 	return 0;

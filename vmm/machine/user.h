@@ -12,7 +12,7 @@
 
 /*
  * irqchip mode `user`: what a vCPU has besides, when its local APIC is ours. All of it is under the
- * machine's lock, but for `tsc_*`, which only change while the machine starts or on the vCPU's own thread.
+ * machine's lock.
  */
 enum user_activity { USER_RUNNING, USER_HALTED, USER_WAIT_SIPI };
 
@@ -39,6 +39,10 @@ struct user_irqchip {
 	 */
 	bool x2apic;
 	struct error no_x2apic; /* why not */
+	/*
+	 * Whether writes to IA32_TSC_DEADLINE reach us: KVM on VMX may take them before it looks at its MSR filter.
+	 */
+	bool deadline;
 };
 
 struct vcpu;

@@ -183,7 +183,8 @@ static void send_ipi(struct vcpu *v, const struct apic_msg *msg)
 static void take_sipi(struct vcpu *v, uint8_t vector)
 {
 	struct user_cpu *c = v->user;
-	bool waits = c->init || c->activity == USER_WAIT_SIPI;
+	bool to_wait = c->init && !(c->lapic.base & LAPIC_BASE_BSP);
+	bool waits = to_wait || c->activity == USER_WAIT_SIPI;
 
 	trace(v->m, (int)v->index, "sipi vector 0x%02x%s", vector, waits ? "" : ": dropped");
 	if (waits && c->sipi < 0)

@@ -25,8 +25,9 @@ static int vcpu_create(struct machine *m, unsigned index, struct error *err)
 	v->extint = -1;
 	v->fd = kvm_vcpu_create(m->vm, v->apic_id);
 	if (v->fd < 0)
-		return error_set(err, EXIT_SETUP, "vCPU %u with APIC ID %u: KVM_CREATE_VCPU: %s",
-				 index, v->apic_id, strerror(-v->fd));
+		return error_set(err, EXIT_SETUP, "vCPU %u with APIC ID %u: KVM_CREATE_VCPU: %s%s",
+				 index, v->apic_id, strerror(-v->fd),
+				 v->fd == -EMFILE ? "; raise the limit: ulimit -n" : "");
 	v->run = kvm_vcpu_map(v->fd, m->run_size);
 	if (!v->run)
 		return error_set(err, EXIT_SETUP, "vCPU %u: cannot map its run area: %s", index,
@@ -35,6 +36,9 @@ static int vcpu_create(struct machine *m, unsigned index, struct error *err)
 	if (r < 0)
 		return error_set(err, EXIT_SETUP, "vCPU %u: KVM_SET_CPUID2: %s", index,
 				 strerror(-r));
+	r = vcpu_reset(v, RESET_POWER_ON);
+	if (r < 0)
+		return error_set(err, EXIT_SETUP, "vCPU %u: power-on: %s", index, strerror(-r));
 	return m->irqchip.ops->add_vcpu ? m->irqchip.ops->add_vcpu(v, err) : 0;
 }
 
@@ -155,7 +159,12 @@ static void *vcpu_thread(void *arg)
 {
 	struct vcpu *v = arg;
 	struct machine *m = v->m;
+	sigset_t kick;
 
+	/* Whoever started us may have blocked it. */
+	sigemptyset(&kick);
+	sigaddset(&kick, KICK_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 	/* vcpus_start() holds this lock until every thread is known: anyone may kick anyone. */
 	pthread_mutex_lock(&m->park);
 	pthread_mutex_unlock(&m->park);
@@ -190,7 +199,8 @@ static int vcpu_start(struct vcpu *v, const pthread_attr_t *attr)
 
 int vcpus_start(struct machine *m, struct error *err)
 {
-	struct sigaction sa = {.sa_handler = on_kick};
+	/* KVM_RUN returns EINTR all the same; a write to the trace goes on. */
+	struct sigaction sa = {.sa_handler = on_kick, .sa_flags = SA_RESTART};
 	pthread_attr_t attr;
 	int r = 0;
 
@@ -241,7 +251,10 @@ static void kick_all(struct machine *m)
 
 void vcpus_stop(struct machine *m)
 {
-	atomic_store(&m->stop, STOP_PARK);
+	int none = STOP_NONE;
+
+	/* Not over a STOP_QUIT: the end has come first then. */
+	atomic_compare_exchange_strong(&m->stop, &none, STOP_PARK);
 	kick_all(m);
 	pthread_mutex_lock(&m->park);
 	while (m->running)
@@ -251,8 +264,10 @@ void vcpus_stop(struct machine *m)
 
 void vcpus_resume(struct machine *m)
 {
+	int parked = STOP_PARK;
+
 	pthread_mutex_lock(&m->park);
-	atomic_store(&m->stop, STOP_NONE);
+	atomic_compare_exchange_strong(&m->stop, &parked, STOP_NONE);
 	pthread_cond_broadcast(&m->parked);
 	pthread_mutex_unlock(&m->park);
 }
@@ -264,6 +279,11 @@ void vcpus_quit(struct machine *m)
 	pthread_cond_broadcast(&m->parked);
 	pthread_mutex_unlock(&m->park);
 	kick_all(m);
+	/* First all are out of the guest, then they are joined: until then one may kick another. */
+	pthread_mutex_lock(&m->park);
+	while (m->running)
+		pthread_cond_wait(&m->parked, &m->park);
+	pthread_mutex_unlock(&m->park);
 	for (unsigned i = 0; i < m->nvcpus; i++) {
 		if (!m->vcpus[i].started)
 			continue;

@@ -64,3 +64,8 @@ int file_read(const char *path, size_t max, uint8_t **data, size_t *len, struct 
 	close(fd);
 	return r;
 }
+
+int file_create(const char *path)
+{
+	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC | O_NONBLOCK, 0666);
+}

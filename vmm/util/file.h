@@ -13,4 +13,10 @@
  */
 int file_read(const char *path, size_t max, uint8_t **data, size_t *len, struct error *err);
 
+/*
+ * Creates or truncates a file for writing and returns its descriptor, or -1 with errno. Never waits: a FIFO
+ * that nobody reads is refused (ENXIO), and a write to one that is full fails (EAGAIN).
+ */
+int file_create(const char *path);
+
 #endif
