@@ -10,22 +10,22 @@
  * are handed over as given here: multiboot's magic and information structure, or the device tree's
  * magic (0xd00dfeed) and address.
  */
-#define HANDOFF_MAGIC	   0x69706973 /* "sipi" */
-#define HANDOFF_MAGIC_OFF  0
-#define HANDOFF_MODE_OFF   4  /* enum entry_mode */
-#define HANDOFF_ENTRY_OFF  8  /* 64 bits */
-#define HANDOFF_FDT_OFF	   16 /* 32 bits */
-#define HANDOFF_EAX_OFF	   20
-#define HANDOFF_EBX_OFF	   24
-#define HANDOFF_FAR_OFF	   28 /* the entry as a real-mode far pointer: offset, segment */
-#define HANDOFF_SIZE	   32
+#define HANDOFF_MAGIC	  0x69706973 /* "sipi" */
+#define HANDOFF_MAGIC_OFF 0
+#define HANDOFF_MODE_OFF  4  /* enum entry_mode */
+#define HANDOFF_ENTRY_OFF 8  /* 64 bits */
+#define HANDOFF_FDT_OFF	  16 /* 32 bits */
+#define HANDOFF_EAX_OFF	  20
+#define HANDOFF_EBX_OFF	  24
+#define HANDOFF_FAR_OFF	  28 /* the entry as a real-mode far pointer: offset, segment */
+#define HANDOFF_SIZE	  32
 
 /* Segment selectors the guest is entered with. */
-#define GDT_CODE32	   0x08
-#define GDT_DATA	   0x10
-#define GDT_CODE64	   0x18
+#define GDT_CODE32 0x08
+#define GDT_DATA   0x10
+#define GDT_CODE64 0x18
 
-#define FIRMWARE_SIZE	   0x10000
-#define FIRMWARE_BASE	   0xffff0000 /* and an alias at 0xf0000 */
+#define FIRMWARE_SIZE 0x10000
+#define FIRMWARE_BASE 0xffff0000 /* and an alias at 0xf0000 */
 
 #endif

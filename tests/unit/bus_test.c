@@ -41,9 +41,8 @@ static const struct device_ops probe_ops = {probe_reset, probe_read, probe_write
 
 static struct probe_dev make(enum bus_space space, uint64_t base, uint64_t len, unsigned width)
 {
-	return (struct probe_dev){.dev = {.name = "probe",
-					  .ops = &probe_ops,
-					  .ranges = {{space, base, len, width}}}};
+	return (struct probe_dev){
+		.dev = {.name = "probe", .ops = &probe_ops, .ranges = {{space, base, len, width}}}};
 }
 
 static void overlap_is_refused(void **state)

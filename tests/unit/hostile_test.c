@@ -101,7 +101,8 @@ static void any_access_is_survived(void **state)
 
 	(void)state;
 	seed = number("HOSTILE_SEED", seed);
-	printf("# seed 0x%llx, %llu accesses\n", (unsigned long long)seed, (unsigned long long)count);
+	printf("# seed 0x%llx, %llu accesses\n", (unsigned long long)seed,
+	       (unsigned long long)count);
 	board_default(&board);
 	assert_int_equal(board_to_fdt(&board, &fdt, &cfg.fdt_len, &err), 0);
 	cfg.fdt = fdt;
