@@ -155,6 +155,8 @@ test-tsan:
 	$(MAKE) TSAN=1 build/tsan/sipi guests
 	TSAN_OPTIONS=halt_on_error=1 build/tsan/sipi run --cpus 4 --timeout 120 --quiet \
 		build/guest/stress seconds=3
+	TSAN_OPTIONS=halt_on_error=1 build/tsan/sipi run --irqchip user --cpus 4 --timeout 120 \
+		--quiet build/guest/stress seconds=3
 
 # Of the chips, by their own unit tests alone: lines, then branches.
 chip_tests := $(foreach c,ioapic pic pit lapic apic_bus,$(wildcard tests/unit/$(c)*_test.c))

@@ -8,6 +8,10 @@
 #include "lib/apic.h"
 #include "lib/board.h"
 #include "lib/console.h"
+#include "lib/idt.h"
+#include "lib/ioapic.h"
+#include "lib/pic.h"
+#include "lib/pit.h"
 #include "lib/report.h"
 #include "lib/timer.h"
 
@@ -17,6 +21,11 @@
 #define KBC_RESET   0xfe
 #define PORT92	    0x92
 #define RESET_USEC  2000000
+#define PIN	    5
+#define VECTOR	    0x45
+#define PIC_VECTORS 0x60
+#define TICK	    1193 /* about a millisecond */
+#define TICK_USEC   5000
 
 const char guest_name[] = "reboot";
 
@@ -108,6 +117,28 @@ static void leave_traces(void)
 	apic_mode_set(APIC_MODE_X2APIC);
 	apic_write(APIC_TPR, 0x50);
 	apic_write(APIC_LVT0, DM_EXTINT);
+	ioapic_set(PIN, VECTOR);
+	/* A PIT tick that waits in the PIC: INTR is high when the reset comes. */
+	pic_init(PIC_VECTORS, PIC_VECTORS + 8);
+	pic_mask(0xfffe);
+	pit_set(0, 2, TICK);
+	udelay(TICK_USEC);
+}
+
+/* What a reset of the CPUs alone leaves as it was. */
+static void check_chips(void)
+{
+	report(ioapic_redir(PIN) & REDIR_MASKED, "the I/O APIC's entries are masked");
+	/* An interrupt that nobody asked for is fatal here: a spurious one first, then a tick. */
+	pic_init(PIC_VECTORS, PIC_VECTORS + 8);
+	apic_extint(true);
+	irq_window();
+	report(true, "no INTR of the old life comes by LINT0");
+	pic_mask(0xfffe);
+	udelay(TICK_USEC);
+	irq_window();
+	apic_extint(false);
+	report(true, "the PIT's channel 0 has stopped");
 }
 
 void guest_main(void)
@@ -129,4 +160,9 @@ void guest_main(void)
 	report(apic_mode() == APIC_MODE_XAPIC, "the APIC is in xAPIC mode");
 	report(apic_read(APIC_LVT0) == LVT_MASKED, "LVT LINT0 is masked");
 	report(rdmsr(MSR_APIC_BASE) & APIC_BASE_BSP, "the BSP flag is set");
+	if (ways[way].reset == reset_soft)
+		report_skip("0xcf9 without bit 1 resets the CPUs alone",
+			    "I/O APIC, PIC and PIT are reset");
+	else
+		check_chips();
 }
