@@ -148,7 +148,7 @@ $(B)/tests/%: tests/unit/%.c $(B)/libsipi.a | build/deps-TEST
 
 # Unit tests are programs, boot tests are Perl; both speak TAP. SIPI names the sipi under test.
 test: all $(units)
-	SIPI=$(B)/sipi prove $(units) tests/boot/*.t
+	SIPI=$(B)/sipi SIPI_SLACK=$(if $(SAN),3,1) prove $(units) tests/boot/*.t
 
 # A short boot with every thread at work, under ThreadSanitizer.
 test-tsan:

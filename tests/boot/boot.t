@@ -34,7 +34,7 @@ sub words { return map { s/\\ / /gr } split /(?<!\\)\s+/, $_[0] // '' }
 sub run_test {
 	my ($t, $mode) = @_;
 	my $slack = $ENV{SIPI_SLACK} || 1;
-	my $run = sipi({limit => ($t->{timeout} // 30) * $slack}, 'run', '--irqchip', $mode,
+	my $run = sipi({limit => ($t->{timeout} // 60) * $slack}, 'run', '--irqchip', $mode,
 		       words($t->{options}), "build/guest/$t->{guest}",
 		       words($t->{args}));
 	my $exit = $t->{exit} // 0;
