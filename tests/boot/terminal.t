@@ -52,10 +52,11 @@ sub on_terminal {
 	return \%r;
 }
 
+# brief: the guest ends by itself, perhaps before we look.
 sub check {
-	my ($name, $r, $code, $re) = @_;
+	my ($name, $r, $code, $re, $brief) = @_;
 	is($r->{code}, $code, "$name: exit code") or diag($r->{seen});
-	isnt($r->{during}, $r->{before}, "$name: raw while it runs");
+	isnt($r->{during}, $r->{before}, "$name: raw while it runs") unless $brief;
 	is($r->{after}, $r->{before}, "$name: sane afterwards");
 	like($r->{seen}, $re, "$name: what is seen");
 }
@@ -75,6 +76,6 @@ check('SIGABRT', on_terminal(qr/spin/, $signal->('ABRT'), $spin), 134, qr/spin/)
 check('SIGSEGV', on_terminal(qr/spin/, $signal->('SEGV'), $spin), 139, qr/spin/)
 	unless $sipi =~ m{build/san/}; # ASan turns it into a report of its own
 check('a time limit', on_terminal(qr/spin/, sub { }, '--timeout', 1, $spin), 4, qr/timed out/);
-check('a triple fault', on_terminal(qr/here/, sub { }, 'build/guest/triple'), 3, qr/triple fault/);
-check('the guest\'s own end', on_terminal(qr/Hello/, sub { }, 'build/guest/hello'), 0, qr/exit code 0/);
+check('a triple fault', on_terminal(qr/here/, sub { }, 'build/guest/triple'), 3, qr/triple fault/, 'brief');
+check('the guest\'s own end', on_terminal(qr/Hello/, sub { }, 'build/guest/hello'), 0, qr/exit code 0/, 'brief');
 done_testing;
