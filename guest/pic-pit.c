@@ -299,6 +299,12 @@ static void test_spurious(void)
 
 /* --- PIT */
 
+/* A control word alone stops an 8254; KVM's PIT goes on until a count comes, here for 55 ms. */
+static void quiet(void)
+{
+	pit_set(0, MODE_ONESHOT, 0);
+}
+
 /* Ticks may coalesce while the host is busy, and a machine may make up for them; hence the bounds. */
 static void test_rate(unsigned mode, const char *name)
 {
@@ -311,7 +317,7 @@ static void test_rate(unsigned mode, const char *name)
 	OPEN_FOR(false, 1000000ull * TICKS / HZ);
 	n = seen.n;
 	periods = tsc_to_usec(rdtsc() - start) * HZ / 1000000;
-	pit_stop(0, MODE_ONESHOT);
+	quiet();
 	pic_mask(0xffff);
 	report(n >= periods / 8 && n <= periods * 4 / 3,
 	       "PIT mode %u, %s: %u interrupts in %lu periods", mode, name, n, periods);
@@ -322,6 +328,7 @@ static void test_oneshot(void)
 	uint64_t start, took_usec;
 	bool low;
 
+	quiet();
 	prepare(EOI, 1u << 0);
 	start = rdtsc();
 	pit_set(0, MODE_ONESHOT, PIT_HZ / 100);
