@@ -24,7 +24,7 @@
 #define SECONDS	     10
 #define SEED	     0x51b1
 #define OP_USEC	     8000000
-#define END_USEC     30000000
+#define END_USEC     20000000
 #define HLT_IDS	     255 /* IDs below this one fit a redirection entry */
 
 #define VEC_IPI	  0x30 /* plus the sender */
@@ -352,14 +352,20 @@ static void wait_halted(void)
 	end(hlt_until(is_done, my(), OP_USEC));
 }
 
-/* Without a time limit of the timer's, which is in use; other CPUs' IPIs wake this one, too. */
+/*
+ * The timer itself is what wakes from HLT: no other limit on the time. Whoever waits for this CPU wakes it at last
+ * (wait_idle), and nobody waits for CPU 0: it does not halt.
+ */
 static void wait_for_timer(void)
 {
 	uint64_t limit = rdtsc() + usec_to_tsc(OP_USEC);
 
 	cli();
 	while (!is_done(my()) && (int64_t)(limit - rdtsc()) > 0) {
-		sti_hlt();
+		if (this_cpu()->index)
+			sti_hlt();
+		else
+			irq_window();
 		cli();
 	}
 	end(is_done(my()));
@@ -663,6 +669,16 @@ static void spin_deaf(void *arg)
 		cpu_relax();
 }
 
+/* One that halts for ever is woken: it sees that its time is up, and says what it waited for. */
+static bool wait_idle(unsigned cpu)
+{
+	if (OPEN_FOR(cpu_state(cpu) == CPU_IDLE, END_USEC))
+		return true;
+	ipi(cpu, VEC_WAKE);
+	OPEN_FOR(cpu_state(cpu) == CPU_IDLE, EXPECT_USEC);
+	return false;
+}
+
 /* INIT finds the CPU halted, or spinning with interrupts off. */
 static void do_restart(void)
 {
@@ -671,7 +687,7 @@ static void do_restart(void)
 	bool ok;
 
 	__atomic_store_n(&w->quit, 1, __ATOMIC_RELEASE);
-	ok = OPEN_FOR(cpu_state(cpu) == CPU_IDLE, END_USEC) && shut(cpu);
+	ok = wait_idle(cpu) && shut(cpu);
 	if (ok && rnd(2))
 		smp_post(cpu, spin_deaf, NULL);
 	w->quit = 0;
@@ -856,7 +872,11 @@ static void one_second(unsigned second)
 	naming = next;
 	ok = all_to_mode((int)naming->mode);
 	second_end = rdtsc() + usec_to_tsc(1000000);
-	ok = ok && run_all_open(work, NULL, END_USEC);
+	for (unsigned i = 1; i < nworkers; i++)
+		ok = ok && smp_post(i, work, NULL);
+	work(NULL);
+	for (unsigned i = 1; i < nworkers; i++)
+		ok &= wait_idle(i);
 	if (!ok && !__atomic_exchange_n(&failed, 1, __ATOMIC_RELAXED))
 		printf("# a CPU does not answer any more\n");
 	print_progress(second + 1);
@@ -932,6 +952,13 @@ void guest_main(void)
 	wide = apic_mode() == APIC_MODE_X2APIC;
 	while (nworkers < ncpus && nworkers < CPUS_MAX && cpu_up(nworkers))
 		nworkers++;
+	/* The others shall not take broadcasts: after an INIT they wait for a SIPI. */
+	for (unsigned i = nworkers; i < ncpus; i++) {
+		if (!cpu_up(i))
+			continue;
+		ipi_init(i);
+		smp_went_down(i);
+	}
 	prepare(seed);
 	printf("stress: %u CPUs, %lu s, seed 0x%lx; running totals:\n\n", nworkers, seconds, seed);
 	printf("  s  APIC mode         IPIs    NMIs  I/O APIC  PIC+PIT  timers   modes INIT-SIPI  lost\n");
