@@ -18,7 +18,8 @@
 #define HANDOFF_EAX_OFF	  20
 #define HANDOFF_EBX_OFF	  24
 #define HANDOFF_FAR_OFF	  28 /* the entry as a real-mode far pointer: offset, segment */
-#define HANDOFF_SIZE	  32
+#define HANDOFF_CR3_OFF	  32 /* the page tables, for ENTRY_LONG */
+#define HANDOFF_SIZE	  36
 
 /* Segment selectors the guest is entered with. */
 #define GDT_CODE32 0x08

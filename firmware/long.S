@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 64-bit mode with the first 4 GiB mapped 1:1 (SDM vol. 3A, "Initializing IA-32e Mode"). The page
- * tables are constants in ROM with their accessed and dirty bits set, so that the CPU never has to
- * write to them.
+ * 64-bit mode with the first 4 GiB mapped 1:1 (SDM vol. 3A, "Initializing IA-32e Mode"). The page tables
+ * were put into RAM by the VMM: with nested paging a walk of the guest's tables counts as a write
+ * (AMD APM vol. 2, "Nested Paging"), so KVM takes tables in ROM for an access to emulate.
  */
 #include "firmware/handoff.h"
-
-#define TABLE	   0x23		/* present, writable, accessed */
-#define PAGE_2M	   0xe3		/* present, writable, accessed, dirty, large */
-#define UNCACHED   0x18		/* PCD, PWT: from 3 GiB on lie devices */
 
 	.section .text32, "ax"
 	.code32
@@ -17,7 +13,7 @@ enable_long:
 	movl	%cr4, %eax
 	orl	$0x20, %eax		/* PAE */
 	movl	%eax, %cr4
-	movl	$pml4, %eax
+	movl	handoff + HANDOFF_CR3_OFF, %eax
 	movl	%eax, %cr3
 	movl	$0xc0000080, %ecx	/* IA32_EFER.LME */
 	rdmsr
@@ -41,25 +37,3 @@ start64:
 	movl	HANDOFF_EAX_OFF(%rsi), %eax
 	movq	HANDOFF_ENTRY_OFF(%rsi), %rcx
 	jmp	*%rcx
-
-	.section .pages, "a"
-	.balign	4096
-pml4:
-	.long	pdpt + TABLE, 0
-	.fill	511, 8, 0
-pdpt:
-	.long	pd + TABLE, 0
-	.long	pd + 0x1000 + TABLE, 0
-	.long	pd + 0x2000 + TABLE, 0
-	.long	pd + 0x3000 + TABLE, 0
-	.fill	508, 8, 0
-pd:
-	.set	page, 0
-	.rept	1536
-	.quad	page + PAGE_2M
-	.set	page, page + 0x200000
-	.endr
-	.rept	512
-	.quad	page + PAGE_2M + UNCACHED
-	.set	page, page + 0x200000
-	.endr

@@ -64,11 +64,31 @@ int memory_create(struct machine *m, struct error *err)
 	return map_rom(m, err);
 }
 
+/* PML4, PDPT and four page directories with pages of 2 MiB: the first 4 GiB 1:1, devices uncached. */
+#define TABLES_SIZE (6 * PAGE)
+#define PTE_TABLE   0x23ull /* present, writable, accessed */
+#define PTE_2M	    0xe3ull /* and dirty, large */
+#define PTE_DEVICE  0x18ull /* PCD, PWT */
+
+static void write_tables(const struct machine *m, uint64_t gpa)
+{
+	uint64_t *t = (uint64_t *)(void *)(m->ram.host + gpa);
+	uint64_t *pd = t + 1024;
+
+	memset(t, 0, 2 * PAGE);
+	t[0] = (gpa + PAGE) | PTE_TABLE;
+	for (uint64_t i = 0; i < 4; i++)
+		t[512 + i] = (gpa + (2 + i) * PAGE) | PTE_TABLE;
+	for (uint64_t i = 0; i < 2048; i++)
+		pd[i] = i << 21 | PTE_2M | (i << 21 >= RAM_LOW_MAX ? PTE_DEVICE : 0);
+}
+
 /* What the firmware passes on to the guest. */
-static void write_handoff(struct machine *m, uint64_t fdt, uint32_t eax, uint32_t ebx)
+static void write_handoff(struct machine *m, uint64_t fdt, uint64_t tables, uint32_t eax,
+			  uint32_t ebx)
 {
 	const struct image *img = m->cfg.image;
-	uint32_t mode = img->mode, fdt32 = (uint32_t)fdt;
+	uint32_t mode = img->mode, fdt32 = (uint32_t)fdt, cr3 = (uint32_t)tables;
 	uint16_t far[2] = {(uint16_t)img->entry, (uint16_t)((img->entry & 0xf0000) >> 4)};
 
 	memcpy(m->rom + HANDOFF_MODE_OFF, &mode, sizeof(mode));
@@ -77,6 +97,7 @@ static void write_handoff(struct machine *m, uint64_t fdt, uint32_t eax, uint32_
 	memcpy(m->rom + HANDOFF_EAX_OFF, &eax, sizeof(eax));
 	memcpy(m->rom + HANDOFF_EBX_OFF, &ebx, sizeof(ebx));
 	memcpy(m->rom + HANDOFF_FAR_OFF, far, sizeof(far));
+	memcpy(m->rom + HANDOFF_CR3_OFF, &cr3, sizeof(cr3));
 }
 
 static bool image_touches(const struct image *img, uint64_t start, uint64_t end)
@@ -87,7 +108,10 @@ static bool image_touches(const struct image *img, uint64_t start, uint64_t end)
 	return false;
 }
 
-/* The device tree ends RAM below 3 GiB, with multiboot's information structure below it. */
+/*
+ * The device tree ends RAM below 3 GiB; below it lies multiboot's information structure, or the page tables of
+ * a guest that is entered in long mode.
+ */
 int memory_load(struct machine *m, struct error *err)
 {
 	const struct image *img = m->cfg.image;
@@ -99,6 +123,8 @@ int memory_load(struct machine *m, struct error *err)
 		info = multiboot_info_size(&m->ram, m->cfg.board->bootargs);
 		bottom = info < fdt ? (fdt - info) & ~(PAGE - 1) : 0;
 	}
+	if (img && m->cfg.own_firmware && img->mode == ENTRY_LONG)
+		bottom = fdt > TABLES_SIZE ? fdt - TABLES_SIZE : 0;
 	if (m->cfg.fdt_len >= m->ram.low || bottom < RAM_HOLE_END ||
 	    image_touches(img, bottom, m->ram.low))
 		return error_set(
@@ -124,10 +150,12 @@ int memory_load(struct machine *m, struct error *err)
 	}
 	if (!m->cfg.own_firmware)
 		return 0;
+	if (img->mode == ENTRY_LONG)
+		write_tables(m, bottom);
 	if (img->kind == IMAGE_MULTIBOOT)
-		write_handoff(m, fdt, MULTIBOOT_BOOTLOADER_MAGIC, (uint32_t)bottom);
+		write_handoff(m, fdt, bottom, MULTIBOOT_BOOTLOADER_MAGIC, (uint32_t)bottom);
 	else
-		write_handoff(m, fdt, FDT_MAGIC_VALUE, (uint32_t)fdt);
+		write_handoff(m, fdt, bottom, FDT_MAGIC_VALUE, (uint32_t)fdt);
 	return 0;
 }
 
