@@ -26,7 +26,6 @@ int kvm_check(int fd, int cap); /* system or VM; 0 also where the question itsel
 size_t kvm_run_size(int kvm);
 /* Allocated with malloc; NULL with errno set. */
 struct kvm_cpuid2 *kvm_supported_cpuid(int kvm);
-struct kvm_msr_list *kvm_msr_index_list(int kvm);
 
 /* --- VM */
 

@@ -104,22 +104,3 @@ struct kvm_cpuid2 *kvm_supported_cpuid(int kvm)
 	}
 	return c;
 }
-
-struct kvm_msr_list *kvm_msr_index_list(int kvm)
-{
-	struct kvm_msr_list probe = {.nmsrs = 0};
-	struct kvm_msr_list *list;
-
-	/* Asked with no room KVM answers E2BIG and the count. */
-	if (ioctl(kvm, KVM_GET_MSR_INDEX_LIST, &probe) == 0 || errno != E2BIG)
-		return NULL;
-	list = calloc(1, sizeof(*list) + probe.nmsrs * sizeof(list->indices[0]));
-	if (!list)
-		return NULL;
-	list->nmsrs = probe.nmsrs;
-	if (ioctl(kvm, KVM_GET_MSR_INDEX_LIST, list) < 0) {
-		free(list);
-		return NULL;
-	}
-	return list;
-}
