@@ -26,6 +26,8 @@ int kvm_check(int fd, int cap); /* system or VM; 0 also where the question itsel
 size_t kvm_run_size(int kvm);
 /* Allocated with malloc; NULL with errno set. */
 struct kvm_cpuid2 *kvm_supported_cpuid(int kvm);
+/* KVM_GET_MSR_INDEX_LIST; allocated with malloc; NULL with errno set. */
+struct kvm_msr_list *kvm_msr_index_list(int kvm);
 
 /* --- VM */
 
@@ -63,11 +65,20 @@ int kvm_vcpu_get_regs(int vcpu, struct kvm_regs *regs);
 int kvm_vcpu_set_regs(int vcpu, const struct kvm_regs *regs);
 int kvm_vcpu_get_sregs(int vcpu, struct kvm_sregs *sregs);
 int kvm_vcpu_set_sregs(int vcpu, const struct kvm_sregs *sregs);
+int kvm_vcpu_get_fpu(int vcpu, struct kvm_fpu *fpu);
 int kvm_vcpu_set_fpu(int vcpu, const struct kvm_fpu *fpu);
+/* 4 KiB: enough without the components that a process must ask for (AMX), which we do not. */
+int kvm_vcpu_get_xsave(int vcpu, struct kvm_xsave *xsave);
 int kvm_vcpu_set_xsave(int vcpu, const struct kvm_xsave *xsave);
+int kvm_vcpu_get_xcrs(int vcpu, struct kvm_xcrs *xcrs);
 int kvm_vcpu_set_xcrs(int vcpu, const struct kvm_xcrs *xcrs);
+int kvm_vcpu_get_debugregs(int vcpu, struct kvm_debugregs *regs);
 int kvm_vcpu_set_debugregs(int vcpu, const struct kvm_debugregs *regs);
+int kvm_vcpu_get_events(int vcpu, struct kvm_vcpu_events *events);
 int kvm_vcpu_set_events(int vcpu, const struct kvm_vcpu_events *events);
+/* state->size: how much room there is behind it and itself; set by get to how much there is. */
+int kvm_vcpu_get_nested(int vcpu, struct kvm_nested_state *state);
+int kvm_vcpu_set_nested(int vcpu, const struct kvm_nested_state *state);
 int kvm_vcpu_get_lapic(int vcpu, struct kvm_lapic_state *lapic);
 int kvm_vcpu_set_lapic(int vcpu, const struct kvm_lapic_state *lapic);
 int kvm_vcpu_get_mp_state(int vcpu, uint32_t *state);
@@ -76,6 +87,9 @@ int kvm_vcpu_set_mp_state(int vcpu, uint32_t state);
 int kvm_vcpu_get_msr(int vcpu, uint32_t index, uint64_t *value);
 /* -ENOENT where KVM refuses the MSR or the value. */
 int kvm_vcpu_set_msr(int vcpu, uint32_t index, uint64_t value);
+/* How many from the first on were done. When that is less than n, the one behind them was refused. */
+int kvm_vcpu_get_msrs(int vcpu, struct kvm_msr_entry *entries, unsigned n);
+int kvm_vcpu_set_msrs(int vcpu, const struct kvm_msr_entry *entries, unsigned n);
 int kvm_vcpu_interrupt(int vcpu, uint8_t vector);
 int kvm_vcpu_nmi(int vcpu);
 int kvm_vcpu_tsc_khz(int vcpu);

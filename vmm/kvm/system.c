@@ -104,3 +104,22 @@ struct kvm_cpuid2 *kvm_supported_cpuid(int kvm)
 	}
 	return c;
 }
+
+struct kvm_msr_list *kvm_msr_index_list(int kvm)
+{
+	struct kvm_msr_list none = {.nmsrs = 0};
+	struct kvm_msr_list *list;
+
+	/* Too short a list is refused, and the length that it needs is told. */
+	if (ioctl(kvm, KVM_GET_MSR_INDEX_LIST, &none) < 0 && errno != E2BIG)
+		return NULL;
+	list = calloc(1, sizeof(*list) + none.nmsrs * sizeof(list->indices[0]));
+	if (!list)
+		return NULL;
+	list->nmsrs = none.nmsrs;
+	if (ioctl(kvm, KVM_GET_MSR_INDEX_LIST, list) < 0) {
+		free(list);
+		return NULL;
+	}
+	return list;
+}

@@ -2,6 +2,7 @@
 #include "kvm/kvm.h"
 #include "kvm/ioctl.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 int kvm_vcpu_create(int vm, uint32_t id)
@@ -46,9 +47,19 @@ int kvm_vcpu_set_sregs(int vcpu, const struct kvm_sregs *sregs)
 	return kvm_ioctl(vcpu, KVM_SET_SREGS, sregs);
 }
 
+int kvm_vcpu_get_fpu(int vcpu, struct kvm_fpu *fpu)
+{
+	return kvm_ioctl(vcpu, KVM_GET_FPU, fpu);
+}
+
 int kvm_vcpu_set_fpu(int vcpu, const struct kvm_fpu *fpu)
 {
 	return kvm_ioctl(vcpu, KVM_SET_FPU, fpu);
+}
+
+int kvm_vcpu_get_xsave(int vcpu, struct kvm_xsave *xsave)
+{
+	return kvm_ioctl(vcpu, KVM_GET_XSAVE, xsave);
 }
 
 int kvm_vcpu_set_xsave(int vcpu, const struct kvm_xsave *xsave)
@@ -56,9 +67,19 @@ int kvm_vcpu_set_xsave(int vcpu, const struct kvm_xsave *xsave)
 	return kvm_ioctl(vcpu, KVM_SET_XSAVE, xsave);
 }
 
+int kvm_vcpu_get_xcrs(int vcpu, struct kvm_xcrs *xcrs)
+{
+	return kvm_ioctl(vcpu, KVM_GET_XCRS, xcrs);
+}
+
 int kvm_vcpu_set_xcrs(int vcpu, const struct kvm_xcrs *xcrs)
 {
 	return kvm_ioctl(vcpu, KVM_SET_XCRS, xcrs);
+}
+
+int kvm_vcpu_get_debugregs(int vcpu, struct kvm_debugregs *regs)
+{
+	return kvm_ioctl(vcpu, KVM_GET_DEBUGREGS, regs);
 }
 
 int kvm_vcpu_set_debugregs(int vcpu, const struct kvm_debugregs *regs)
@@ -66,9 +87,24 @@ int kvm_vcpu_set_debugregs(int vcpu, const struct kvm_debugregs *regs)
 	return kvm_ioctl(vcpu, KVM_SET_DEBUGREGS, regs);
 }
 
+int kvm_vcpu_get_events(int vcpu, struct kvm_vcpu_events *events)
+{
+	return kvm_ioctl(vcpu, KVM_GET_VCPU_EVENTS, events);
+}
+
 int kvm_vcpu_set_events(int vcpu, const struct kvm_vcpu_events *events)
 {
 	return kvm_ioctl(vcpu, KVM_SET_VCPU_EVENTS, events);
+}
+
+int kvm_vcpu_get_nested(int vcpu, struct kvm_nested_state *state)
+{
+	return kvm_ioctl(vcpu, KVM_GET_NESTED_STATE, state);
+}
+
+int kvm_vcpu_set_nested(int vcpu, const struct kvm_nested_state *state)
+{
+	return kvm_ioctl(vcpu, KVM_SET_NESTED_STATE, state);
 }
 
 int kvm_vcpu_get_lapic(int vcpu, struct kvm_lapic_state *lapic)
@@ -98,34 +134,74 @@ int kvm_vcpu_set_mp_state(int vcpu, uint32_t state)
 	return kvm_ioctl(vcpu, KVM_SET_MP_STATE, &mp);
 }
 
-/* struct kvm_msrs ends in a flexible array; this is one with room for one entry. */
-union one_msr {
-	struct kvm_msrs msrs;
-	struct {
-		uint64_t header;
-		struct kvm_msr_entry entry;
-	} one;
+/* KVM takes less than this many at a time (MAX_IO_MSRS). */
+#define MSRS_MAX 256
+
+/* struct kvm_msrs ends in a flexible array; this is one with room. */
+struct msrs {
+	uint64_t header;
+	struct kvm_msr_entry entries[MSRS_MAX - 1];
 };
 
 _Static_assert(sizeof(struct kvm_msrs) == sizeof(uint64_t), "the entries follow the header");
 
+static int some_msrs(int vcpu, unsigned long request, struct kvm_msr_entry *entries, unsigned n)
+{
+	struct msrs m;
+	int r;
+
+	m.header = n;
+	memcpy(m.entries, entries, n * sizeof(entries[0]));
+	r = kvm_ioctl(vcpu, request, &m);
+	if (r > 0 && request == KVM_GET_MSRS)
+		memcpy(entries, m.entries, (unsigned)r * sizeof(entries[0]));
+	return r;
+}
+
+static int all_msrs(int vcpu, unsigned long request, struct kvm_msr_entry *entries, unsigned n)
+{
+	unsigned done = 0;
+
+	while (done < n) {
+		unsigned some = n - done < MSRS_MAX ? n - done : MSRS_MAX - 1;
+		int r = some_msrs(vcpu, request, entries + done, some);
+
+		if (r < 0)
+			return r;
+		done += (unsigned)r;
+		if ((unsigned)r < some)
+			break;
+	}
+	return (int)done;
+}
+
+int kvm_vcpu_get_msrs(int vcpu, struct kvm_msr_entry *entries, unsigned n)
+{
+	return all_msrs(vcpu, KVM_GET_MSRS, entries, n);
+}
+
+int kvm_vcpu_set_msrs(int vcpu, const struct kvm_msr_entry *entries, unsigned n)
+{
+	return all_msrs(vcpu, KVM_SET_MSRS, (struct kvm_msr_entry *)(uintptr_t)entries, n);
+}
+
 int kvm_vcpu_get_msr(int vcpu, uint32_t index, uint64_t *value)
 {
-	union one_msr m = {.one = {.header = 1, .entry = {.index = index}}};
-	int r = kvm_ioctl(vcpu, KVM_GET_MSRS, &m);
+	struct kvm_msr_entry e = {.index = index};
+	int r = kvm_vcpu_get_msrs(vcpu, &e, 1);
 
 	if (r < 0)
 		return r;
 	if (r != 1)
 		return -ENOENT;
-	*value = m.one.entry.data;
+	*value = e.data;
 	return 0;
 }
 
 int kvm_vcpu_set_msr(int vcpu, uint32_t index, uint64_t value)
 {
-	union one_msr m = {.one = {.header = 1, .entry = {.index = index, .data = value}}};
-	int r = kvm_ioctl(vcpu, KVM_SET_MSRS, &m);
+	const struct kvm_msr_entry e = {.index = index, .data = value};
+	int r = kvm_vcpu_set_msrs(vcpu, &e, 1);
 
 	if (r < 0)
 		return r;

@@ -37,6 +37,17 @@ void bus_reset(struct bus *bus, enum reset_kind kind)
 		bus->devices[i]->ops->reset(bus->devices[i], kind);
 }
 
+bool bus_reset_device(struct bus *bus, const char *name, enum reset_kind kind)
+{
+	for (unsigned i = 0; i < bus->ndevices; i++) {
+		if (strcmp(bus->devices[i]->name, name) != 0)
+			continue;
+		bus->devices[i]->ops->reset(bus->devices[i], kind);
+		return true;
+	}
+	return false;
+}
+
 static const struct bus_entry *bus_find(const struct bus *bus, enum bus_space space, uint64_t addr)
 {
 	const struct bus_entry *map = bus->map[space];

@@ -28,7 +28,9 @@ struct bus {
 
 /* Refuses a range that overlaps one that is taken, naming both devices. */
 int bus_add(struct bus *bus, struct device *dev, struct error *err);
+/* Every device, in the order in which they were added; or the one of this name, false: there is none. */
 void bus_reset(struct bus *bus, enum reset_kind kind);
+bool bus_reset_device(struct bus *bus, const char *name, enum reset_kind kind);
 /*
  * One access of 1, 2, 4 or 8 bytes, split into what the devices take. Bytes that nobody claims read
  * as ones and are dropped when written; the result is false if there were any.

@@ -79,8 +79,7 @@ static void pic_dev_reset(struct device *dev, enum reset_kind kind)
 {
 	struct machine *m = container_of(dev, struct machine, irqchip.pic_dev);
 
-	if (kind == RESET_SOFT || kind == RESET_INIT)
-		return; /* CPUs only */
+	(void)kind;
 	pic_reset(&m->irqchip.pic);
 	irqchip_update_pic(m);
 }
@@ -112,8 +111,7 @@ static void ioapic_dev_reset(struct device *dev, enum reset_kind kind)
 {
 	struct machine *m = container_of(dev, struct machine, irqchip.ioapic_dev);
 
-	if (kind == RESET_SOFT || kind == RESET_INIT)
-		return;
+	(void)kind;
 	ioapic_reset(&m->irqchip.ioapic);
 }
 

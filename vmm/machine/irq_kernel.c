@@ -51,12 +51,10 @@ static int save(struct machine *m)
 	return r < 0 ? r : kvm_vm_get_pit(m->vm, &m->irqchip.fresh_pit);
 }
 
-static int reset(struct machine *m, enum reset_kind kind)
+static int reset(struct machine *m)
 {
 	int r = 0;
 
-	if (kind == RESET_SOFT)
-		return 0;
 	for (unsigned i = 0; i < KVM_NR_IRQCHIPS && r == 0; i++)
 		r = kvm_vm_set_irqchip(m->vm, &m->irqchip.fresh[i]);
 	return r < 0 ? r : kvm_vm_set_pit(m->vm, &m->irqchip.fresh_pit);

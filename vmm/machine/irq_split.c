@@ -132,10 +132,9 @@ static int before_run(struct vcpu *v)
 	return r;
 }
 
-static int reset(struct machine *m, enum reset_kind kind)
+static int reset(struct machine *m)
 {
-	m->vcpus[0].extint = -1; /* it was on its way to a CPU that is gone */
-	if (kind != RESET_SOFT && m->irqchip.routed) {
+	if (m->irqchip.routed) {
 		m->irqchip.routed = 0;
 		set_routes(m);
 	}

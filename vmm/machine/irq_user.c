@@ -113,43 +113,13 @@ static void pic_changed(struct machine *m, bool intr)
 	}
 }
 
-static int reset_vcpu(struct vcpu *v, enum reset_kind kind)
-{
-	struct user_cpu *c = v->user;
-
-	if (kind == RESET_INIT)
-		lapic_init_reset(&c->lapic);
-	else
-		lapic_reset(&c->lapic);
-	timer_disarm(&c->timer);
-	if (kvm_vcpu_get_msr(v->fd, MSR_TSC, &c->tsc) == 0)
-		c->tsc_ns = clock_now_ns();
-	c->nmi = c->init = false;
-	if (kind != RESET_INIT)
-		c->sipi = -1; /* else it came after the INIT that is carried out only now */
-	c->cr8 = 0;
-	v->run->cr8 = 0; /* else it would be taken for a MOV to CR8 */
-	v->extint = -1;
-	/* The BSP flag decides, which a guest can write (SDM vol. 3A, "MP Initialization Protocol"). */
-	c->activity = c->lapic.base & LAPIC_BASE_BSP ? USER_RUNNING : USER_WAIT_SIPI;
-	/* The INTR line did not change because its LAPIC was reset. */
-	return kvm_vcpu_set_msr(v->fd, MSR_APIC_BASE, c->lapic.base);
-}
-
-static int reset(struct machine *m, enum reset_kind kind)
-{
-	(void)kind;
-	inject_reset(m);
-	return 0;
-}
-
 /* --- exits */
 
 /*
  * Before an access: what the guest did to CR8 counts, and a tick that is due comes now, even when the loop
  * is late. It must neither be lost to a write that stops the timer nor come by way of one that unmasks it.
  */
-static void catch_up(struct vcpu *v)
+void user_catch_up(struct vcpu *v)
 {
 	user_sync_cr8(v);
 	if (lapic_timer_expire(&v->user->lapic, user_time(v)))
@@ -164,7 +134,7 @@ static bool lapic_access(struct vcpu *v, bool write, uint64_t addr, unsigned siz
 	uint64_t offset;
 
 	machine_lock(v->m);
-	catch_up(v);
+	user_catch_up(v);
 	offset = addr - lapic_page(l);
 	if (lapic_mode(l) != LAPIC_XAPIC || offset >= LAPIC_LEN || size > LAPIC_LEN - offset) {
 		machine_unlock(v->m);
@@ -190,11 +160,8 @@ static int write_base(struct vcpu *v, uint64_t value, struct lapic_effects *eff)
 /* The deadline is a TSC value: learn what the TSC is, in case the guest has set it. */
 static int write_deadline(struct vcpu *v, uint64_t value, struct lapic_effects *eff)
 {
-	struct user_cpu *c = v->user;
-
-	if (kvm_vcpu_get_msr(v->fd, MSR_TSC, &c->tsc) == 0)
-		c->tsc_ns = clock_now_ns();
-	return lapic_deadline_write(&c->lapic, value, eff);
+	user_learn_tsc(v);
+	return lapic_deadline_write(&v->user->lapic, value, eff);
 }
 
 static int msr_write(struct vcpu *v, uint32_t index, uint64_t value, struct lapic_effects *eff)
@@ -232,7 +199,7 @@ static int msr_access(struct vcpu *v, bool write, uint32_t index, uint64_t *valu
 	int r;
 
 	machine_lock(v->m);
-	catch_up(v);
+	user_catch_up(v);
 	r = write ? msr_write(v, index, *value, &eff) : msr_read(v, index, value);
 	if (r == 0)
 		user_act(v, &eff);
@@ -250,8 +217,6 @@ const struct irqchip_ops irqchip_user = {
 	.pic_changed = pic_changed,
 	.deliver = user_deliver,
 	.before_run = user_before_run,
-	.reset = reset,
-	.reset_vcpu = reset_vcpu,
 	.lapic_access = lapic_access,
 	.msr_access = msr_access,
 	.halt = user_halt,

@@ -42,11 +42,10 @@ struct irqchip_ops {
 	 * look at requests again. -errno: KVM failed. May be NULL.
 	 */
 	int (*before_run)(struct vcpu *v);
-	/* Puts routes and what is on its way into their reset state. May be NULL. */
-	int (*reset)(struct machine *m, enum reset_kind kind);
+	/* Puts the controllers that are KVM's and what it was told of ours into their reset state. May be NULL. */
+	int (*reset)(struct machine *m);
 
 	/* The LAPIC of a vCPU, where it is ours; all of these or none. */
-	int (*reset_vcpu)(struct vcpu *v, enum reset_kind kind);
 	/* False: the address is not in this vCPU's APIC page. */
 	bool (*lapic_access)(struct vcpu *v, bool write, uint64_t addr, unsigned size,
 			     uint64_t *value);

@@ -62,6 +62,24 @@ void user_tick(struct vcpu *v);
 struct inject_event;
 bool user_accept(struct machine *m, const struct inject_event *e);
 
+/* irq_user.c: what is due now, before anything looks at the LAPIC. */
+void user_catch_up(struct vcpu *v);
+
+/* user_state.c: for the table in state.c. 0 or -errno. */
+struct cpu_state;
+uint32_t user_get_mp_state(const struct vcpu *v);
+int user_set_mp_state(struct vcpu *v, uint32_t state);
+void user_get_sregs(struct vcpu *v, struct cpu_state *s);
+/* IA32_APIC_BASE from the host; KVM was told by KVM_SET_SREGS. */
+int user_set_base(struct vcpu *v, uint64_t base);
+/* After the TSC was written. */
+void user_learn_tsc(struct vcpu *v);
+void user_get_lapic(struct vcpu *v, struct cpu_state *s);
+int user_set_lapic(struct vcpu *v, const struct cpu_state *s);
+int user_set_deadline(struct vcpu *v, uint64_t deadline);
+void user_get_pending(const struct vcpu *v, struct cpu_state *s);
+void user_set_pending(struct vcpu *v, const struct cpu_state *s);
+
 /* user_run.c: what a CPU does next. */
 int user_before_run(struct vcpu *v);
 /* What the guest has done to CR8 since the last entry, into TPR: before anything looks at TPR. */
