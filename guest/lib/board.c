@@ -116,6 +116,8 @@ static void take_device(const struct node *n, const struct node *parent)
 		take_port(&board.post_port, NULL, n, parent);
 	else if (compatible(n, "sipi,test-lines"))
 		take_port(&board.test_port, NULL, n, parent);
+	else if (compatible(n, "sipi,cpu-hotplug"))
+		take_port(&board.hotplug_port, &board.hotplug_irq, n, parent);
 	else if (name_is(n, "i8042") || compatible(n, "intel,8042"))
 		take_port(&board.kbc_port, NULL, n, parent);
 	else if (name_is(n, "ioapic") || compatible(n, "intel,ce4100-ioapic"))

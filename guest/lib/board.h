@@ -25,9 +25,11 @@ struct board {
 	uint16_t kbc_port;
 	uint16_t debug_exit_port;
 	uint16_t post_port;
-	uint16_t test_port; /* interrupt lines: port + GSI, write 1 or 0 */
+	uint16_t test_port;    /* interrupt lines: port + GSI, write 1 or 0 */
+	uint16_t hotplug_port; /* lib/hotplug.h */
 	uint8_t serial_irq;
 	uint8_t rtc_irq;
+	uint8_t hotplug_irq;
 };
 
 extern struct board board;

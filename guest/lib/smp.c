@@ -181,7 +181,8 @@ unsigned smp_start(void)
 	return smp_up();
 }
 
-bool smp_start_one(unsigned cpu)
+/* INIT, and what the CPU has to find when it wakes up. */
+static bool begin_start(unsigned cpu)
 {
 	struct cpu *c = &cpus[cpu];
 
@@ -189,6 +190,13 @@ bool smp_start_one(unsigned cpu)
 	if (!prepare_sender(c->apic_id > XAPIC_ID_MAX))
 		return false;
 	ipi_init(cpu);
+	return true;
+}
+
+bool smp_start_one(unsigned cpu)
+{
+	if (!begin_start(cpu))
+		return false;
 	udelay(INIT_USEC);
 	ipi_sipi(cpu, TRAMPOLINE >> 12);
 	udelay(SIPI_USEC);
@@ -196,9 +204,26 @@ bool smp_start_one(unsigned cpu)
 	return WAIT_FOR(cpu_up(cpu), START_USEC);
 }
 
+bool smp_start_after(unsigned cpu, uint64_t init_usec)
+{
+	if (!begin_start(cpu))
+		return false;
+	udelay(init_usec);
+	ipi_sipi(cpu, TRAMPOLINE >> 12);
+	if (WAIT_FOR(cpu_up(cpu), START_USEC / 2))
+		return true;
+	ipi_sipi(cpu, TRAMPOLINE >> 12);
+	return WAIT_FOR(cpu_up(cpu), START_USEC);
+}
+
 void smp_went_down(unsigned cpu)
 {
 	set_state(&cpus[cpu], CPU_DOWN);
+}
+
+void smp_went_away(unsigned cpu)
+{
+	set_state(&cpus[cpu], CPU_UNPLUGGED);
 }
 
 bool smp_post(unsigned cpu, void (*fn)(void *), void *arg)

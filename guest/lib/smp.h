@@ -14,7 +14,7 @@
  * with interrupts off.
  */
 enum cpu_state {
-	CPU_UNPLUGGED, /* "disabled" in the tree */
+	CPU_UNPLUGGED, /* "disabled" in the tree and not added, or removed (lib/hotplug.h) */
 	CPU_DOWN,
 	CPU_IDLE,
 	CPU_BUSY, /* runs, or is about to run, fn(arg) */
@@ -74,8 +74,13 @@ static inline bool cpu_up(unsigned cpu)
  * tree the caller is taken to x2APIC mode first. Returns how many CPUs are up, the caller included.
  */
 unsigned smp_start(void);
-/* The same for one CPU, even one that was "disabled"; false when the time is up. */
+/*
+ * The same for one CPU, in whatever state it is; false when the time is up. Its stack is the one that it had in
+ * an earlier life.
+ */
 bool smp_start_one(unsigned cpu);
+/* The same with so much time between INIT and SIPI, and a second SIPI only where the first did nothing. */
+bool smp_start_after(unsigned cpu, uint64_t init_usec);
 
 /* Runs fn(arg) on a CPU that is up and waits for its end; on the calling CPU too. False: too late.
  */
@@ -91,8 +96,10 @@ bool smp_run_all(void (*fn)(void *), void *arg, uint64_t usec);
 unsigned smp_up(void);
 /* The number of the CPU with this APIC ID, or -1. */
 int cpu_by_id(uint32_t apic_id);
-/* Records that a CPU was sent an INIT by hand: it is down. */
+/* Records that a CPU was sent an INIT by hand, or was added: it is down. */
 void smp_went_down(unsigned cpu);
+/* Records that a CPU was removed. */
+void smp_went_away(unsigned cpu);
 
 void smp_init(void);
 

@@ -138,6 +138,11 @@ static inline uint64_t read_cr0(void)
 	return v;
 }
 
+static inline void write_cr0(uint64_t v)
+{
+	asm volatile("mov %0, %%cr0" ::"r"(v) : "memory");
+}
+
 static inline uint64_t read_cr2(void)
 {
 	uint64_t v;
@@ -165,6 +170,11 @@ static inline uint64_t read_cr4(void)
 
 	asm volatile("mov %%cr4, %0" : "=r"(v)::"memory");
 	return v;
+}
+
+static inline void write_cr4(uint64_t v)
+{
+	asm volatile("mov %0, %%cr4" ::"r"(v) : "memory");
 }
 
 /* The task priority, as TPR bits 7:4 (SDM Vol. 3A 10.8.6.1). */

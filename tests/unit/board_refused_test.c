@@ -210,7 +210,8 @@ static void properties_of_the_bus_and_the_apics_are_checked(void **state)
 	expect_edits_refused(edits, COUNT(edits));
 }
 
-#define SERIAL "/isa@i0/serial@i3f8"
+#define SERIAL	"/isa@i0/serial@i3f8"
+#define HOTPLUG "/isa@i0/cpu-hotplug@i2100"
 
 static void properties_of_devices_are_checked(void **state)
 {
@@ -278,6 +279,10 @@ static void properties_of_devices_are_checked(void **state)
 		 {1, 0x60, 1, 1, 0x65, 1},
 		 6,
 		 "/isa@i0/keyboard-controller@i60: reg: range 1 is not 1 I/O ports (1) at 0x64"},
+		{HOTPLUG, "reg", NULL, {1, 0x2100, 8}, 3, HOTPLUG ": reg: range 0 is not 12 I/O"},
+		{HOTPLUG, "interrupts", NULL, {0}, 0, HOTPLUG ": interrupts is missing"},
+		{HOTPLUG, "interrupts", NULL, {4, 3}, 2, HOTPLUG ": GSI 4 is taken by serial"},
+		{HOTPLUG, "interrupts", NULL, {24, 3}, 2, HOTPLUG ": GSI 24; the IOAPIC has pins"},
 		{"/isa@i0/post@i80",
 		 "compatible",
 		 "sipi,debug-exit",

@@ -31,6 +31,9 @@ static inline void expect_same_board(const struct board *a, const struct board *
 	assert_int_equal(a->debug_exit_port, b->debug_exit_port);
 	assert_int_equal(a->post_port, b->post_port);
 	assert_int_equal(a->test_port, b->test_port);
+	assert_int_equal(a->hotplug_port, b->hotplug_port);
+	if (a->hotplug_port)
+		assert_int_equal(a->hotplug_irq, b->hotplug_irq);
 }
 
 static inline void expect_round_trip(const struct board *b)

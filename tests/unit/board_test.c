@@ -62,7 +62,7 @@ static void absent_devices_stay_absent(void **state)
 	(void)state;
 	board_default(&b);
 	b.serial_port = b.rtc_port = b.kbc_port = 0;
-	b.debug_exit_port = b.post_port = b.test_port = 0;
+	b.debug_exit_port = b.post_port = b.test_port = b.hotplug_port = 0;
 	expect_round_trip(&b);
 	b.serial_port = 0x2f8;
 	b.serial_irq = 3;
@@ -303,6 +303,35 @@ static void boards_that_cannot_be_built_are_refused(void **state)
 	board_free(&b);
 }
 
+/* A tree from before the device existed describes a machine that has none. */
+static void tree_without_cpu_hotplug_has_none(void **state)
+{
+	const fdt32_t irq[2] = {cpu_to_fdt32(22), cpu_to_fdt32(3)};
+	const fdt32_t reg[3] = {cpu_to_fdt32(1), cpu_to_fdt32(0x2100), cpu_to_fdt32(12)};
+	const char *path = "/isa@i0/cpu-hotplug@i2100";
+	void *fdt = editable_tree();
+	struct board b;
+	int len;
+
+	(void)state;
+	assert_string_equal(fdt_getprop(fdt, node_at(fdt, path), "compatible", &len),
+			    "sipi,cpu-hotplug");
+	assert_memory_equal(fdt_getprop(fdt, node_at(fdt, path), "reg", &len), reg, sizeof(reg));
+	assert_memory_equal(fdt_getprop(fdt, node_at(fdt, path), "interrupts", &len), irq,
+			    sizeof(irq));
+	read_tree(fdt, &b);
+	assert_int_equal(b.hotplug_port, 0x2100);
+	assert_int_equal(b.hotplug_irq, 22);
+	board_free(&b);
+	assert_int_equal(fdt_del_node(fdt, node_at(fdt, path)), 0);
+	read_tree(fdt, &b);
+	assert_int_equal(b.hotplug_port, 0);
+	assert_int_equal(b.test_port, 0x2000);
+	expect_round_trip(&b);
+	board_free(&b);
+	free(fdt);
+}
+
 /* Ports that every machine has, and each other's. */
 static void ports_that_collide_are_refused(void **state)
 {
@@ -337,6 +366,14 @@ static void ports_that_collide_are_refused(void **state)
 	expect_round_trip(&b);
 	b.serial_port = 0x64;
 	expect_board_refused(&b, "keyboard-controller@i64");
+	b.serial_port = 0;
+	b.hotplug_port = 0x2000 - 11;
+	expect_board_refused(&b, "cpu-hotplug@i1ff5: ports 0x1ff5-0x2000 are taken by "
+				 "/isa@i0/test-lines");
+	b.hotplug_port = 0x2000 - 12;
+	expect_round_trip(&b);
+	b.hotplug_port = 0xfff5;
+	expect_board_refused(&b, "cpu-hotplug@ifff5: runs past port 0xffff");
 	board_free(&b);
 }
 
@@ -349,6 +386,7 @@ TEST_MAIN(cmocka_unit_test(default_board_is_a_small_pc),
 	  cmocka_unit_test(dtc_finds_nothing_to_warn_of), cmocka_unit_test(first_enabled_cpu_boots),
 	  cmocka_unit_test(missing_status_means_okay),
 	  cmocka_unit_test(disabled_device_does_not_exist),
+	  cmocka_unit_test(tree_without_cpu_hotplug_has_none),
 	  cmocka_unit_test(bus_and_chosen_may_be_missing),
 	  cmocka_unit_test(what_describes_no_device_is_let_through),
 	  cmocka_unit_test(bootargs_are_replaced_in_a_copy),

@@ -157,7 +157,7 @@ static void dates_before_1970(void **state)
 	assert_int_equal(get(C) & AF, AF);
 }
 
-/* DS "RESET": enables and flags only. The CMOS, shutdown status among it, has a battery. */
+/* DS "RESET": enables and flags only. The CMOS has a battery. */
 static void resets_keep_the_cmos(void **state)
 {
 	static const enum reset_kind kinds[] = {RESET_HARD, RESET_KBC, RESET_TRIPLE_FAULT,
@@ -165,7 +165,9 @@ static void resets_keep_the_cmos(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
-		set(SHUTDOWN, 0x0a);
+		for (unsigned reg = SHUTDOWN - 1; reg < RTC_CMOS; reg++)
+			if (reg != SHUTDOWN && reg != CENTURY)
+				set((uint8_t)reg, (uint8_t)(reg ^ i));
 		set(HOURS, 0x07);
 		set(MINUTES, 0x30);
 		set(B, PIE | AIE | UIE | 0x08 | DM | H24);
@@ -173,10 +175,43 @@ static void resets_keep_the_cmos(void **state)
 		assert_true(host.line);
 		r.dev.ops->reset(&r.dev, kinds[i]);
 		assert_false(host.line);
-		assert_int_equal(get(SHUTDOWN), 0x0a);
 		assert_int_equal(get(B), DM | H24);
 		assert_int_equal(get(C), 0);
 		assert_int_equal(get(HOURS), 0x07);
+		for (unsigned reg = SHUTDOWN - 1; reg < RTC_CMOS; reg++)
+			if (reg != SHUTDOWN && reg != CENTURY)
+				assert_int_equal(get((uint8_t)reg), (uint8_t)(reg ^ i));
+	}
+}
+
+/* The shutdown byte is for warm resets: a cold one leaves no vector in RAM to jump through. */
+static void cold_resets_clear_the_shutdown_byte(void **state)
+{
+	static const struct {
+		enum reset_kind kind;
+		bool cold;
+	} t[] = {
+		{RESET_HARD, true},
+		{RESET_HOST, true},
+		{RESET_KBC, false},
+		{RESET_TRIPLE_FAULT, false},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		set(SHUTDOWN, 0x0a);
+		r.dev.ops->reset(&r.dev, t[i].kind);
+		assert_int_equal(get(SHUTDOWN), t[i].cold ? 0 : 0x0a);
+	}
+}
+
+/* IBM PC/AT BIOS: 5 and 0x0a go on through the vector at 40:67, nothing else does. */
+static void shutdown_bytes_of_the_warm_vector(void **state)
+{
+	(void)state;
+	for (unsigned byte = 0; byte < 256; byte++) {
+		set(SHUTDOWN, (uint8_t)byte);
+		assert_int_equal(rtc_warm_vector(&r), byte == 0x05 || byte == 0x0a);
 	}
 }
 
@@ -240,4 +275,5 @@ TEST_MAIN(T(time_is_the_hosts_in_bcd), T(binary_mode), T(twelve_hour_mode),
 	  T(set_bit_stops_the_calendar), T(time_can_be_set_on_the_run), T(garbage_is_normalised),
 	  T(divider_reset_restarts_the_second), T(uip_precedes_the_update),
 	  T(status_bits_are_read_only), T(dates_before_1970), T(resets_keep_the_cmos),
+	  T(cold_resets_clear_the_shutdown_byte), T(shutdown_bytes_of_the_warm_vector),
 	  T(power_on_starts_afresh), T(cmos_has_128_bytes), T(memory_sizes))

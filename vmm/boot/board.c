@@ -9,6 +9,7 @@
 #include "boot/board_internal.h"
 #include "chips/ioapic.h"
 #include "devices/debug_exit.h"
+#include "devices/hotplug.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
 #include "devices/test_lines.h"
@@ -44,6 +45,11 @@ const struct board_device_info board_devices[BOARD_DEVICES] = {
 			.compatible = "sipi,test-lines",
 			.ports = {TEST_LINES_PORTS},
 			.port_offset = offsetof(struct board, test_port)},
+	[BOARD_HOTPLUG] = {.name = "cpu-hotplug",
+			   .compatible = "sipi,cpu-hotplug",
+			   .ports = {HOTPLUG_PORTS},
+			   .port_offset = offsetof(struct board, hotplug_port),
+			   .irq_offset = offsetof(struct board, hotplug_irq)},
 };
 
 void board_default(struct board *b)
@@ -61,6 +67,8 @@ void board_default(struct board *b)
 		.debug_exit_port = 0xf4,
 		.post_port = 0x80,
 		.test_port = 0x2000,
+		.hotplug_port = 0x2100,
+		.hotplug_irq = 22,
 	};
 	if (!b->cpus || !b->bootargs)
 		errx(EXIT_SETUP, "out of memory");

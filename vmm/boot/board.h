@@ -36,7 +36,9 @@ struct board {
 	uint16_t kbc_port; /* i8042: this port and this + 4 */
 	uint16_t debug_exit_port;
 	uint16_t post_port;
-	uint16_t test_port; /* interrupt-line test device, one port a GSI */
+	uint16_t test_port;    /* interrupt-line test device, one port a GSI */
+	uint16_t hotplug_port; /* CPU hot-plug (devices/hotplug.h), 12 ports */
+	uint8_t hotplug_irq;
 };
 
 /*
@@ -49,8 +51,8 @@ struct board {
  * - /ioapic@fec00000 is "intel,ce4100-ioapic". Devices have interrupts = <GSI 3>: rising edge.
  * - /lapic@fee00000 is "intel,ce4100-lapic".
  * - /isa@i0 has the devices at I/O ports, reg = <1 PORT COUNT>, by compatible: "ns16550a",
- *   "motorola,mc146818", "intel,8042", "sipi,debug-exit", "sipi,post", "sipi,test-lines". One that
- *   is missing or "disabled" does not exist.
+ *   "motorola,mc146818", "intel,8042", "sipi,debug-exit", "sipi,post", "sipi,test-lines",
+ *   "sipi,cpu-hotplug". One that is missing or "disabled" does not exist.
  * - /chosen has bootargs and stdout-path.
  *
  * An enabled node with a "compatible" that the machine does not know is refused; nodes and

@@ -28,6 +28,7 @@ enum board_device {
 	BOARD_DEBUG_EXIT,
 	BOARD_POST,
 	BOARD_TEST,
+	BOARD_HOTPLUG,
 	BOARD_DEVICES,
 };
 

@@ -17,6 +17,7 @@ const char run_usage[] =
 	"\n"
 	"  --cpus N               CPUs, with APIC IDs from 0 on (default 1)\n"
 	"  --apic-ids LIST        CPUs with these APIC IDs, e.g. 0,1,5,254 or 0-3,256\n"
+	"  --hotplug-ids LIST     CPUs that can be added while the guest runs\n"
 	"  --mem SIZE             RAM, e.g. 64M or 5G (default 64M)\n"
 	"  --irqchip MODE         split: IOAPIC, PIC and PIT are sipi's (default)\n"
 	"                         kernel: they are KVM's, as is the local APIC in both\n"
@@ -32,6 +33,10 @@ const char run_usage[] =
 	"  --timeout SEC          end with code 4 after so many seconds\n"
 	"  --strict               end with code 3 at an access that no device claims\n"
 	"  --on-triple-fault WHAT exit (default, code 3) or reset\n"
+	"  --reboot WHAT          always (default), never or N: how many resets there may be; one\n"
+	"                         more ends the run with code 0\n"
+	"  --keep-ram             a warm reset (soft, kbc, triple-fault) leaves RAM as it is\n"
+	"  --control PATH         a socket for sipi ctl\n"
 	"  --trace FILE           every exit, interrupt and unclaimed access, a line each\n"
 	"  --inject RULE          drop, delay, duplicate or reorder an IPI, INIT, SIPI, EOI or\n"
 	"                         timer tick, e.g. 'drop sipi nth=1' (irqchip user; repeatable;\n"
@@ -43,6 +48,7 @@ const char run_usage[] =
 enum option_id {
 	OPT_CPUS = 256,
 	OPT_APIC_IDS,
+	OPT_HOTPLUG_IDS,
 	OPT_MEM,
 	OPT_IRQCHIP,
 	OPT_APPEND,
@@ -56,6 +62,9 @@ enum option_id {
 	OPT_TIMEOUT,
 	OPT_STRICT,
 	OPT_ON_TRIPLE_FAULT,
+	OPT_REBOOT,
+	OPT_KEEP_RAM,
+	OPT_CONTROL,
 	OPT_TRACE,
 	OPT_INJECT,
 	OPT_QUIET,
@@ -64,6 +73,7 @@ enum option_id {
 static const struct option long_options[] = {
 	{"cpus", required_argument, NULL, OPT_CPUS},
 	{"apic-ids", required_argument, NULL, OPT_APIC_IDS},
+	{"hotplug-ids", required_argument, NULL, OPT_HOTPLUG_IDS},
 	{"mem", required_argument, NULL, OPT_MEM},
 	{"irqchip", required_argument, NULL, OPT_IRQCHIP},
 	{"append", required_argument, NULL, OPT_APPEND},
@@ -77,6 +87,9 @@ static const struct option long_options[] = {
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"on-triple-fault", required_argument, NULL, OPT_ON_TRIPLE_FAULT},
+	{"reboot", required_argument, NULL, OPT_REBOOT},
+	{"keep-ram", no_argument, NULL, OPT_KEEP_RAM},
+	{"control", required_argument, NULL, OPT_CONTROL},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"inject", required_argument, NULL, OPT_INJECT},
 	{"quiet", no_argument, NULL, OPT_QUIET},
@@ -122,6 +135,27 @@ static int parse_apic_ids(struct run_options *o, const char *arg, struct error *
 	if (parse_u32_list(arg, BOARD_APIC_ID_MAX, BOARD_CPUS_MAX, &ids, &n) < 0)
 		return bad(err, "apic-ids", arg, "IDs and ranges, each ID once, e.g. 0-3,8,254");
 	return set_ids(o, ids, n, err);
+}
+
+static int parse_hotplug_ids(struct run_options *o, const char *arg, struct error *err)
+{
+	if (o->hotplug_ids)
+		return error_set(err, EXIT_SETUP, "--hotplug-ids: give it once");
+	if (parse_u32_list(arg, BOARD_APIC_ID_MAX, BOARD_CPUS_MAX, &o->hotplug_ids,
+			   &o->hotplug_cpus) < 0)
+		return bad(err, "hotplug-ids", arg, "IDs and ranges, each ID once, e.g. 4-7,300");
+	return 0;
+}
+
+static int parse_reboot(struct run_options *o, const char *arg, struct error *err)
+{
+	o->limit_reboots = strcmp(arg, "always") != 0;
+	o->reboots = 0;
+	if (!o->limit_reboots || strcmp(arg, "never") == 0)
+		return 0;
+	if (parse_u64(arg, 0, UINT64_MAX, &o->reboots) < 0)
+		return bad(err, "reboot", arg, "always, never or a number");
+	return 0;
 }
 
 static int parse_serial(struct run_options *o, const char *arg, struct error *err)
@@ -191,6 +225,8 @@ static int parse_one(struct run_options *o, int id, const char *arg, struct erro
 		return parse_cpus(o, arg, err);
 	case OPT_APIC_IDS:
 		return parse_apic_ids(o, arg, err);
+	case OPT_HOTPLUG_IDS:
+		return parse_hotplug_ids(o, arg, err);
 	case OPT_MEM:
 		if (parse_size(arg, &o->mem) < 0 || o->mem < BOARD_MEM_MIN ||
 		    o->mem > BOARD_MEM_MAX)
@@ -221,6 +257,14 @@ static int parse_one(struct run_options *o, int id, const char *arg, struct erro
 		return 0;
 	case OPT_ON_TRIPLE_FAULT:
 		return parse_triple_fault(o, arg, err);
+	case OPT_REBOOT:
+		return parse_reboot(o, arg, err);
+	case OPT_KEEP_RAM:
+		o->keep_ram = true;
+		return 0;
+	case OPT_CONTROL:
+		o->control = arg;
+		return 0;
 	case OPT_TRACE:
 		o->trace = arg;
 		return 0;
@@ -241,10 +285,10 @@ static int parse_one(struct run_options *o, int id, const char *arg, struct erro
 /* Options that say the same thing twice. */
 static int check(const struct run_options *o, struct error *err)
 {
-	if (o->machine && (o->apic_ids || o->mem))
+	if (o->machine && (o->apic_ids || o->hotplug_ids || o->mem))
 		return error_set(err, EXIT_SETUP,
 				 "--machine: CPUs and memory come from the tree; leave out --cpus, "
-				 "--apic-ids and --mem");
+				 "--apic-ids, --hotplug-ids and --mem");
 	if (o->ninject && o->irqchip != IRQCHIP_USER)
 		return error_set(
 			err, EXIT_SETUP,
@@ -284,4 +328,5 @@ int run_options_parse(struct run_options *o, int argc, char **argv, struct error
 void run_options_free(struct run_options *o)
 {
 	free(o->apic_ids);
+	free(o->hotplug_ids);
 }

@@ -16,6 +16,8 @@
 struct run_options {
 	uint32_t *apic_ids; /* NULL: the default; owned */
 	size_t cpus;
+	uint32_t *hotplug_ids; /* owned */
+	size_t hotplug_cpus;
 	uint64_t mem; /* 0: the default */
 	enum irqchip_mode irqchip;
 	const char *append;
@@ -25,7 +27,10 @@ struct run_options {
 	enum console_kind console;
 	const char *console_path;
 	uint64_t timeout_ns;
-	bool strict, reset_on_triple_fault, quiet;
+	bool strict, reset_on_triple_fault, keep_ram, quiet;
+	bool limit_reboots;
+	uint64_t reboots;
+	const char *control;
 	const char *trace;
 	const char *inject[INJECT_MAX];
 	unsigned ninject;

@@ -65,6 +65,24 @@ static char *join_args(const char *first, char **args)
 	return s;
 }
 
+/* Those that are there from the start, then those that can be added. */
+static int set_cpus(struct board *b, const struct run_options *o)
+{
+	static const uint32_t boot_cpu = 0;
+	const uint32_t *ids = o->apic_ids ? o->apic_ids : &boot_cpu;
+	unsigned n = o->apic_ids ? (unsigned)o->cpus : 1;
+
+	free(b->cpus);
+	b->ncpus = n + (unsigned)o->hotplug_cpus;
+	b->cpus = calloc(b->ncpus, sizeof(*b->cpus));
+	for (unsigned i = 0; b->cpus && i < b->ncpus; i++)
+		b->cpus[i] = (struct board_cpu){
+			.apic_id = i < n ? ids[i] : o->hotplug_ids[i - n],
+			.enabled = i < n,
+		};
+	return b->cpus ? 0 : -1;
+}
+
 /* The tree that the options describe. */
 static int build_tree(struct run *r, struct error *err)
 {
@@ -74,17 +92,11 @@ static int build_tree(struct run *r, struct error *err)
 	board_default(&b);
 	free(b.bootargs);
 	b.bootargs = join_args(r->opt.append ? r->opt.append : "", r->opt.args);
-	if (r->opt.apic_ids) {
-		free(b.cpus);
-		b.ncpus = (unsigned)r->opt.cpus;
-		b.cpus = calloc(b.ncpus, sizeof(*b.cpus));
-		for (unsigned i = 0; b.cpus && i < b.ncpus; i++)
-			b.cpus[i] = (struct board_cpu){r->opt.apic_ids[i], true};
-	}
 	if (r->opt.mem)
 		b.mem = r->opt.mem;
-	ret = b.cpus && b.bootargs ? board_to_fdt(&b, &r->fdt, &r->fdt_len, err)
-				   : error_set(err, EXIT_SETUP, "out of memory");
+	ret = set_cpus(&b, &r->opt) == 0 && b.bootargs
+		      ? board_to_fdt(&b, &r->fdt, &r->fdt_len, err)
+		      : error_set(err, EXIT_SETUP, "out of memory");
 	board_free(&b);
 	return ret;
 }
@@ -178,6 +190,10 @@ static int make_machine(struct run *r, struct error *err)
 		.own_firmware = !r->rom,
 		.strict = r->opt.strict,
 		.reset_on_triple_fault = r->opt.reset_on_triple_fault,
+		.limit_reboots = r->opt.limit_reboots,
+		.reboots = r->opt.reboots,
+		.keep_ram = r->opt.keep_ram,
+		.control_path = r->opt.control,
 		.trace_path = r->opt.trace,
 		.console = r->opt.console,
 		.console_path = r->opt.console_path,
@@ -194,11 +210,16 @@ static void announce(const struct run *r)
 {
 	char module[32];
 	enum kvm_kind kind = kvm_kind(module);
+	unsigned there = 0;
 
-	fprintf(stderr, "sipi: KVM %s%s%s (%s), irqchip %s, %u CPU%s, %" PRIu64 " MiB, ",
-		*module ? "by " : "", module, *module ? "" : "built in", kvm_kind_name(kind),
-		irqchip_mode_name(r->opt.irqchip), r->board.ncpus, r->board.ncpus == 1 ? "" : "s",
-		r->board.mem >> 20);
+	for (unsigned i = 0; i < r->board.ncpus; i++)
+		there += r->board.cpus[i].enabled;
+	fprintf(stderr, "sipi: KVM %s%s%s (%s), irqchip %s, %u CPU%s", *module ? "by " : "", module,
+		*module ? "" : "built in", kvm_kind_name(kind), irqchip_mode_name(r->opt.irqchip),
+		there, there == 1 ? "" : "s");
+	if (there < r->board.ncpus)
+		fprintf(stderr, " and room for %u", r->board.ncpus - there);
+	fprintf(stderr, ", %" PRIu64 " MiB, ", r->board.mem >> 20);
 	if (r->opt.path)
 		fprintf(stderr, "guest %s (%s, %s mode)\n", r->opt.path,
 			image_kind_name(r->image.kind), entry_mode_name(r->image.mode));
@@ -220,6 +241,7 @@ static int exit_code(const struct outcome *o)
 	case OUTCOME_KVM:
 		return EXIT_KVM;
 	case OUTCOME_QUIT:
+	case OUTCOME_RESET:
 		return EXIT_OK;
 	default:
 		return EXIT_SETUP;

@@ -275,8 +275,7 @@ static void i8042_reset(struct device *dev, enum reset_kind kind)
 {
 	struct i8042 *k = container_of(dev, struct i8042, dev);
 
-	if (kind == RESET_SOFT || kind == RESET_INIT) /* these reach CPUs alone */
-		return;
+	(void)kind;
 	k->next = I8042_TO_KBD;
 	k->command_byte = CB_DEFAULT;
 	k->output_port = OUT_NOT_RESET | OUT_A20;

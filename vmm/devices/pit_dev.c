@@ -90,8 +90,7 @@ static void pit_dev_reset(struct device *dev, enum reset_kind kind)
 {
 	struct pit_dev *p = container_of(dev, struct pit_dev, dev);
 
-	if (kind == RESET_SOFT || kind == RESET_INIT) /* these reach CPUs alone */
-		return;
+	(void)kind;
 	pit_reset(&p->pit, p->host.now(p->host.ctx));
 	p->lost_edges = 0;
 	irq_set(&p->irq, false);

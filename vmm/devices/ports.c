@@ -14,9 +14,6 @@ static void ports_reset(struct device *dev, enum reset_kind kind)
 {
 	struct ports *p = container_of(dev, struct ports, dev);
 
-	/* These two reach CPUs alone; a guest that soft-resets again has to clear RST_CPU first. */
-	if (kind == RESET_SOFT || kind == RESET_INIT)
-		return;
 	p->system_a = A_A20;
 	p->reset_control = 0;
 	/* The last code tells where the previous life ended, so only power-on clears it. */

@@ -25,6 +25,7 @@ enum {
 	REG_B = 0x0b,
 	REG_C = 0x0c,
 	REG_D = 0x0d,
+	REG_SHUTDOWN = 0x0f,
 	REG_BASE_KB = 0x15,
 	REG_EXT_KB = 0x17,
 	REG_EXT_KB_COPY = 0x30,
@@ -52,6 +53,10 @@ enum {
 #define C_UF   0x10
 
 #define D_VRT 0x80
+
+/* IBM PC/AT Technical Reference, BIOS listing, "shutdown": on through 40:67, with and without EOIs before. */
+#define SHUTDOWN_JUMP_EOI 0x05
+#define SHUTDOWN_JUMP	  0x0a
 
 #define HOUR_PM	      0x80
 #define ALARM_ANY     0xc0 /* an alarm byte with both bits set matches everything */
@@ -376,15 +381,26 @@ static void power_on(struct rtc *r)
 	put_size(r, REG_HIGH_64KB, 3, r->ram_high >> 16);
 }
 
-/* The chip has a battery: its RESET pin clears enables and flags only. */
+bool rtc_warm_vector(const struct rtc *r)
+{
+	uint8_t byte = r->cmos[REG_SHUTDOWN];
+
+	return byte == SHUTDOWN_JUMP_EOI || byte == SHUTDOWN_JUMP;
+}
+
+/*
+ * The chip has a battery: its RESET pin clears enables and flags only. The shutdown byte of a cold reset goes
+ * because RAM, and with it the vector at 0x467, does. A PC's BIOS obeys the byte only when the 8042's system
+ * flag says that this is no cold start; our firmware reads the byte alone, and this stands in for the flag.
+ */
 static void rtc_reset(struct device *dev, enum reset_kind kind)
 {
 	struct rtc *r = container_of(dev, struct rtc, dev);
 
-	if (kind == RESET_SOFT || kind == RESET_INIT) /* these reach CPUs alone */
-		return;
 	if (kind == RESET_POWER_ON)
 		power_on(r);
+	if (kind == RESET_HARD || kind == RESET_HOST)
+		r->cmos[REG_SHUTDOWN] = 0;
 	r->cmos[REG_B] &= (uint8_t) ~(B_PIE | B_AIE | B_UIE | B_SQWE);
 	r->cmos[REG_C] = 0;
 	r->seen_ns = chain_now(r);

@@ -39,5 +39,10 @@ struct rtc {
 void rtc_init(struct rtc *r, uint16_t base, const struct irq_line *irq, const struct rtc_host *host,
 	      uint64_t ram_low, uint64_t ram_high);
 void rtc_timer(struct rtc *r);
+/*
+ * Does the shutdown byte (CMOS index 0x0f) say that a warm reset goes on at the far pointer at 0x467, as the
+ * firmware carries it out (firmware/reset.S)? Then what lies in RAM belongs to whoever set it.
+ */
+bool rtc_warm_vector(const struct rtc *r);
 
 #endif

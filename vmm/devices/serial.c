@@ -335,8 +335,7 @@ static void serial_reset(struct device *dev, enum reset_kind kind)
 	struct serial *s = container_of(dev, struct serial, dev);
 	size_t before = serial_room(s);
 
-	if (kind == RESET_SOFT || kind == RESET_INIT) /* these reach CPUs alone */
-		return;
+	(void)kind;
 	s->ier = 0;
 	s->fcr = 0;
 	s->lcr = 0;

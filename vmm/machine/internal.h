@@ -16,6 +16,7 @@
 #include "machine/irqchip.h"
 #include "machine/machine.h"
 #include "machine/platform.h"
+#include "machine/state.h"
 #include "util/ram.h"
 
 /*
@@ -47,8 +48,11 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	pthread_t thread;
-	bool started;
+	bool started;	       /* its thread */
+	bool created;	       /* all of it; fd alone: it failed half-way */
+	bool plugged;	       /* under machine.lock */
 	enum vcpu_state state; /* under machine.park */
+	_Atomic int held;      /* stays parked, whatever the others do */
 	int extint; /* a vector taken from a controller that KVM has not taken yet, or -1; own thread */
 	struct user_cpu *user;	  /* irqchip mode user, else NULL */
 	unsigned user_index;	  /* on its bus */
@@ -81,11 +85,12 @@ struct machine {
 	const char *no_uring; /* why the loop does without io_uring, or NULL */
 	struct timer timeout;
 	struct watch signals, control;
-	int control_fd; /* eventfd: a reset was asked for */
+	int control_fd; /* eventfd: see requests.c */
 
 	pthread_mutex_t lock;
 	struct bus bus;
 	struct irqchip irqchip;
+	struct machine_msrs msrs;
 	struct platform platform;
 	struct inject inject;
 	struct ioapic_msg queue[QUEUED_MSGS];
@@ -96,7 +101,15 @@ struct machine {
 	unsigned running;      /* vCPUs that are neither parked nor done */
 	_Atomic int stop;      /* enum stop_request */
 	_Atomic int reset;     /* enum reset_kind asked for, or -1 */
+	/* Under the machine's lock: */
 	uint64_t resets;
+	bool live; /* vCPUs have threads */
+	bool paused;
+	struct {
+		bool asked, add;
+		uint32_t apic_id;
+	} plug; /* by the hot-plug device */
+	struct line_server *server;
 
 	_Atomic int ended; /* an outcome was chosen */
 	struct outcome outcome;
@@ -112,20 +125,30 @@ void machine_end(struct machine *m, enum outcome_kind kind, unsigned cpu, unsign
 		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Asks for a reset; the calling vCPU executes nothing more of the old life. Any thread. */
 void machine_ask_reset(void *m, enum reset_kind kind);
+/* Asks for a CPU to be added or removed, for the hot-plug device. With the machine's lock. */
+void machine_ask_plug(void *m, uint32_t apic_id, bool add);
 
 /* memory.c */
 int memory_create(struct machine *m, struct error *err);
 /* Payload, device tree and hand-off as at power-on. */
 int memory_load(struct machine *m, struct error *err);
+/* All of RAM becomes zero. The vCPUs are stopped. */
+void memory_clear(struct machine *m);
 void memory_destroy(struct machine *m);
 
 /* vcpu.c */
 int vcpus_create(struct machine *m, struct error *err);
 int vcpus_start(struct machine *m, struct error *err);
+/* One more of them, for a machine that runs: under the machine's lock. */
+int vcpu_create(struct vcpu *v, struct error *err);
+int vcpu_start(struct vcpu *v, struct error *err);
 void vcpus_destroy(struct machine *m);
 /* Returns with every vCPU outside KVM_RUN and its last access completed. Not with a lock held. */
 void vcpus_stop(struct machine *m);
 void vcpus_resume(struct machine *m);
+/* The same for one of them, which may be held by several at a time. From the loop's thread, no lock held. */
+void vcpu_hold(struct vcpu *v);
+void vcpu_release(struct vcpu *v);
 /* Ends and joins the threads. */
 void vcpus_quit(struct machine *m);
 /* Makes a vCPU leave KVM_RUN soon, or not enter it, so that it looks at its requests. */
@@ -145,8 +168,29 @@ unsigned cpuid_phys_bits(const struct machine *m); /* MAXPHYADDR */
 
 /* reset.c: everything but RAM, for a machine whose vCPUs are stopped. */
 int machine_reset_state(struct machine *m, enum reset_kind kind);
-/* One vCPU, on its own thread or stopped. */
-int vcpu_reset(struct vcpu *v, enum reset_kind kind);
+
+/*
+ * What the host can ask of a machine that runs. In the loop's thread and under the machine's lock, which is
+ * let go of while CPUs are waited for.
+ */
+/* A reset of the machine, now. RESET_INIT is for one CPU: vcpu_init(). */
+void machine_reset_now(struct machine *m, enum reset_kind kind);
+void machine_pause(struct machine *m); /* twice is once */
+void machine_resume(struct machine *m);
+
+/* Carries out what was asked for through control_fd. */
+void machine_serve_requests(struct machine *m);
+
+/* hotplug.c, as above. The CPU with this APIC ID is put in, waiting for INIT-SIPI; or taken out, whatever it does. */
+int machine_plug(struct machine *m, uint32_t apic_id, struct error *err);
+int machine_unplug(struct machine *m, uint32_t apic_id, struct error *err);
+/* CPUs that were added or removed since the start: as the tree has it. The vCPUs are stopped. */
+int hotplug_reset(struct machine *m);
+/* HOTPLUG_PRESENT and HOTPLUG_PLUGGED of the CPU with this APIC ID. */
+uint32_t hotplug_status(void *m, uint32_t apic_id);
+/* The CPU takes an NMI, an INIT. -1: it cannot, *err says why. */
+int vcpu_send_nmi(struct vcpu *v, struct error *err);
+int vcpu_send_init(struct vcpu *v, struct error *err);
 
 /* trace.c */
 int trace_open(struct machine *m, struct error *err);

@@ -13,6 +13,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "io/line_server.h"
+#include "machine/control.h"
 #include "machine/internal.h"
 #include "util/clock.h"
 
@@ -74,44 +76,15 @@ void machine_end(struct machine *m, enum outcome_kind kind, unsigned cpu, unsign
 	loop_stop(m->loop);
 }
 
-void machine_ask_reset(void *ctx, enum reset_kind kind)
-{
-	struct machine *m = ctx;
-	int none = STOP_NONE;
-	uint64_t one = 1;
-
-	atomic_store(&m->reset, kind);
-	atomic_compare_exchange_strong(&m->stop, &none, STOP_PARK);
-	if (write(m->control_fd, &one, sizeof(one)) < 0)
-		machine_end(m, OUTCOME_KVM, 0, 0, "eventfd: %s", strerror(errno));
-}
-
-/* In the loop, under its guard, which is let go of while CPUs that may want the lock are stopped. */
+/* In the loop, under its guard. */
 static void on_control(void *ctx, short revents)
 {
 	struct machine *m = ctx;
-	struct error err;
 	uint64_t count;
-	int kind, r;
 
 	(void)revents;
-	if (read(m->control_fd, &count, sizeof(count)) < 0)
-		return;
-	machine_unlock(m);
-	vcpus_stop(m);
-	machine_lock(m);
-	kind = atomic_exchange(&m->reset, -1);
-	if (kind >= 0 && !atomic_load(&m->ended)) {
-		trace(m, -1, "reset: %s", reset_kind_name((enum reset_kind)kind));
-		m->resets++;
-		r = machine_reset_state(m, (enum reset_kind)kind);
-		if (r < 0)
-			machine_end(m, OUTCOME_KVM, 0, 0, "reset: %s", strerror(-r));
-		else if (memory_load(m, &err) < 0)
-			machine_end(m, OUTCOME_KVM, 0, 0, "reset: %s", err.text);
-	}
-	if (!atomic_load(&m->ended))
-		vcpus_resume(m);
+	if (read(m->control_fd, &count, sizeof(count)) == sizeof(count))
+		machine_serve_requests(m);
 }
 
 static void on_timeout(void *ctx)
@@ -217,7 +190,10 @@ static int create(struct machine *m, struct error *err)
 	    platform_create(m, err) < 0)
 		return -1;
 	bus_reset(&m->bus, RESET_POWER_ON);
-	return 0;
+	if (!m->cfg.control_path)
+		return 0;
+	m->server = line_server_open(m->loop, m->cfg.control_path, control_command, m, err);
+	return m->server ? 0 : -1;
 }
 
 int machine_create(struct machine **out, const struct machine_config *cfg, struct error *err)
@@ -254,6 +230,8 @@ const struct outcome *machine_run(struct machine *m)
 	if (r < 0)
 		machine_end(m, OUTCOME_KVM, 0, 0, "the event loop: %s", strerror(-r));
 	vcpus_quit(m);
+	line_server_close(m->server);
+	m->server = NULL;
 	platform_close_console(m);
 	return &m->outcome;
 }
@@ -278,6 +256,7 @@ void machine_report(struct machine *m)
 void machine_destroy(struct machine *m)
 {
 	vcpus_quit(m);
+	line_server_close(m->server);
 	platform_destroy(m);
 	vcpus_destroy(m);
 	if (m->irqchip.ops && m->irqchip.ops->destroy)

@@ -30,6 +30,14 @@ struct machine_config {
 	bool own_firmware; /* the ROM has a hand-off block (firmware/handoff.h) */
 	bool strict;
 	bool reset_on_triple_fault;
+	bool limit_reboots;
+	uint64_t reboots; /* if so: how many resets there may be; one more ends the run */
+	bool keep_ram;	  /* a warm reset (soft, kbc, triple-fault) does not load the image again */
+	const char *control_path; /* a socket for machine/control.h; NULL: none */
+	/* For the selftest: no power-on reset of vCPUs, they are as KVM makes them. */
+	bool raw_cpus;
+	/* For the selftest: the row of this name is left out of the reset table. NULL: none. */
+	const char *without;
 	const char *trace_path; /* NULL: no trace */
 	enum console_kind console;
 	const char *console_path;
@@ -46,9 +54,10 @@ enum outcome_kind {
 	OUTCOME_STRICT,	      /* cpu touched an address nobody claims */
 	OUTCOME_TIMEOUT,
 	OUTCOME_KVM,	 /* cpu: KVM_RUN or an ioctl failed; text says how */
-	OUTCOME_QUIT,	 /* the user typed Ctrl-A x */
+	OUTCOME_QUIT,	 /* the user typed Ctrl-A x, or a control client said quit */
 	OUTCOME_SIGNAL,	 /* code: the signal */
 	OUTCOME_CONSOLE, /* code: errno of the console's output */
+	OUTCOME_RESET,	 /* code: enum reset_kind; one more than `reboots` allows */
 };
 
 struct outcome {

@@ -159,6 +159,12 @@ int memory_load(struct machine *m, struct error *err)
 	return 0;
 }
 
+void memory_clear(struct machine *m)
+{
+	/* Anonymous and private: pages that are dropped read as zero. */
+	madvise(m->ram.host, m->ram.size, MADV_DONTNEED);
+}
+
 void memory_destroy(struct machine *m)
 {
 	if (m->rom)

@@ -163,6 +163,18 @@ static int create_pit(struct machine *m, struct error *err)
 	return bus_add(&m->bus, &p->pit.dev, err);
 }
 
+static int create_hotplug(struct machine *m, struct error *err)
+{
+	const struct board *b = m->cfg.board;
+	const struct irq_line line = {set_line, m, b->hotplug_irq};
+	const struct hotplug_host host = {hotplug_status, machine_ask_plug, m};
+
+	if (!b->hotplug_port)
+		return 0;
+	hotplug_init(&m->platform.hotplug, b->hotplug_port, &line, &host);
+	return bus_add(&m->bus, &m->platform.hotplug.dev, err);
+}
+
 int platform_create(struct machine *m, struct error *err)
 {
 	struct platform *p = &m->platform;
@@ -173,7 +185,7 @@ int platform_create(struct machine *m, struct error *err)
 
 	ports_init(&p->ports, b->post_port, &req);
 	if (bus_add(&m->bus, &p->ports.dev, err) < 0 || create_console(m, err) < 0 ||
-	    create_rtc(m, err) < 0 || create_pit(m, err) < 0)
+	    create_rtc(m, err) < 0 || create_pit(m, err) < 0 || create_hotplug(m, err) < 0)
 		return -1;
 	if (b->kbc_port) {
 		i8042_init(&p->i8042, b->kbc_port, &kbc_line, &req);
@@ -191,6 +203,11 @@ int platform_create(struct machine *m, struct error *err)
 			return -1;
 	}
 	return 0;
+}
+
+bool platform_warm_vector(const struct machine *m)
+{
+	return m->cfg.board->rtc_port && rtc_warm_vector(&m->platform.rtc);
 }
 
 void platform_close_console(struct machine *m)

@@ -3,6 +3,7 @@
 #define SIPI_MACHINE_PLATFORM_H
 
 #include "devices/debug_exit.h"
+#include "devices/hotplug.h"
 #include "devices/i8042.h"
 #include "devices/pit_dev.h"
 #include "devices/ports.h"
@@ -25,11 +26,14 @@ struct platform {
 	struct debug_exit debug_exit;
 	struct test_lines test_lines;
 	struct pit_dev pit;
+	struct hotplug hotplug;
 	uint32_t lines; /* the levels of the GSIs */
 	struct timer rtc_timer, pit_timer;
 };
 
 int platform_create(struct machine *m, struct error *err);
+/* Does the CMOS say that a warm reset goes on at the vector at 0x467? */
+bool platform_warm_vector(const struct machine *m);
 /* Writes out what console output is left and gives the terminal back. */
 void platform_close_console(struct machine *m);
 void platform_destroy(struct machine *m);

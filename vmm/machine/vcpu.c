@@ -14,15 +14,12 @@
 #define KICK_SIGNAL  SIGUSR1
 #define THREAD_STACK (256 * 1024)
 
-static int vcpu_create(struct machine *m, unsigned index, struct error *err)
+int vcpu_create(struct vcpu *v, struct error *err)
 {
-	struct vcpu *v = &m->vcpus[index];
+	struct machine *m = v->m;
+	unsigned index = v->index;
 	int r;
 
-	v->m = m;
-	v->index = index;
-	v->apic_id = m->cfg.board->cpus[index].apic_id;
-	v->extint = -1;
 	v->fd = kvm_vcpu_create(m->vm, v->apic_id);
 	if (v->fd < 0)
 		return error_set(err, EXIT_SETUP, "vCPU %u with APIC ID %u: KVM_CREATE_VCPU: %s%s",
@@ -36,10 +33,14 @@ static int vcpu_create(struct machine *m, unsigned index, struct error *err)
 	if (r < 0)
 		return error_set(err, EXIT_SETUP, "vCPU %u: KVM_SET_CPUID2: %s", index,
 				 strerror(-r));
-	r = vcpu_reset(v, RESET_POWER_ON);
+	msrs_note_fresh(v);
+	r = m->cfg.raw_cpus ? 0 : vcpu_reset(v, RESET_POWER_ON);
 	if (r < 0)
 		return error_set(err, EXIT_SETUP, "vCPU %u: power-on: %s", index, strerror(-r));
-	return m->irqchip.ops->add_vcpu ? m->irqchip.ops->add_vcpu(v, err) : 0;
+	if (m->irqchip.ops->add_vcpu && m->irqchip.ops->add_vcpu(v, err) < 0)
+		return -1;
+	v->created = true;
+	return 0;
 }
 
 /* The board's limits are KVM's, too: say so before KVM says EINVAL. */
@@ -54,11 +55,11 @@ static int check_limits(struct machine *m, struct error *err)
 	if (!max_id)
 		max_id = max;
 	if (m->nvcpus > max)
-		return error_set(err, EXIT_SETUP, "%u CPUs: this host's KVM allows %u", m->nvcpus,
+		return error_set(err, EXIT_SKIP, "%u CPUs: this host's KVM allows %u", m->nvcpus,
 				 max);
 	for (unsigned i = 0; i < m->nvcpus; i++)
 		if (b->cpus[i].apic_id >= max_id)
-			return error_set(err, EXIT_SETUP,
+			return error_set(err, EXIT_SKIP,
 					 "APIC ID %u: this host's KVM allows IDs below %u",
 					 b->cpus[i].apic_id, max_id);
 	return 0;
@@ -69,12 +70,13 @@ int vcpus_create(struct machine *m, struct error *err)
 	const struct board *b = m->cfg.board;
 	int r;
 
-	/* CPUs that are disabled have no vCPU; the tree lists them behind the enabled ones or not. */
+	/* CPUs that are disabled have no vCPU until they are plugged in. */
 	m->vcpus = calloc(b->ncpus, sizeof(*m->vcpus));
 	if (!m->vcpus)
 		return error_set(err, EXIT_SETUP, "out of memory");
 	for (unsigned i = 0; i < b->ncpus; i++)
-		m->vcpus[i].fd = -1;
+		m->vcpus[i] = (struct vcpu){
+			.m = m, .index = i, .apic_id = b->cpus[i].apic_id, .fd = -1, .extint = -1};
 	m->nvcpus = b->ncpus;
 	if (check_limits(m, err) < 0 || cpuid_create(m, err) < 0)
 		return -1;
@@ -82,9 +84,13 @@ int vcpus_create(struct machine *m, struct error *err)
 	if (r < 0)
 		return error_set(err, EXIT_SETUP, "KVM_SET_BOOT_CPU_ID: %s", strerror(-r));
 	m->run_size = kvm_run_size(m->kvm);
-	for (unsigned i = 0; i < m->nvcpus; i++)
-		if (b->cpus[i].enabled && vcpu_create(m, i, err) < 0)
+	for (unsigned i = 0; i < m->nvcpus; i++) {
+		if (!b->cpus[i].enabled)
+			continue;
+		if (vcpu_create(&m->vcpus[i], err) < 0)
 			return -1;
+		m->vcpus[i].plugged = true;
+	}
 	return 0;
 }
 
@@ -102,6 +108,13 @@ void vcpu_settle(struct vcpu *v)
 	}
 }
 
+static bool must_wait(const struct vcpu *v)
+{
+	int stop = atomic_load(&v->m->stop);
+
+	return stop == STOP_PARK || (stop == STOP_NONE && atomic_load(&v->held));
+}
+
 /*
  * Where requests are seen. immediate_exit is cleared before they are read and set after they are
  * made (vcpu_kick), so a request is either read here or makes the coming KVM_RUN return at once.
@@ -113,15 +126,15 @@ static bool vcpu_checkpoint(struct vcpu *v)
 	v->seen = atomic_load(&v->wakeups);
 	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_SEQ_CST))
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-	if (atomic_load(&m->stop) == STOP_NONE)
+	if (atomic_load(&m->stop) == STOP_NONE && !atomic_load(&v->held))
 		return true;
-	if (atomic_load(&m->stop) == STOP_PARK)
+	if (atomic_load(&m->stop) != STOP_QUIT)
 		vcpu_settle(v);
 	pthread_mutex_lock(&m->park);
 	v->state = VCPU_PARKED;
 	m->running--;
 	pthread_cond_broadcast(&m->parked);
-	while (atomic_load(&m->stop) == STOP_PARK)
+	while (must_wait(v))
 		pthread_cond_wait(&m->parked, &m->park);
 	if (atomic_load(&m->stop) == STOP_NONE) {
 		v->state = VCPU_RUNNING;
@@ -185,10 +198,16 @@ static void on_kick(int sig)
 	(void)sig; /* KVM_RUN returning EINTR is all that is wanted */
 }
 
-static int vcpu_start(struct vcpu *v, const pthread_attr_t *attr)
+/* Under machine.park. */
+static int start_thread(struct vcpu *v)
 {
-	int r = pthread_create(&v->thread, attr, vcpu_thread, v);
+	pthread_attr_t attr;
+	int r;
 
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	r = pthread_create(&v->thread, &attr, vcpu_thread, v);
+	pthread_attr_destroy(&attr);
 	if (r)
 		return r;
 	v->started = true;
@@ -201,18 +220,25 @@ int vcpus_start(struct machine *m, struct error *err)
 {
 	/* KVM_RUN returns EINTR all the same; a write to the trace goes on. */
 	struct sigaction sa = {.sa_handler = on_kick, .sa_flags = SA_RESTART};
-	pthread_attr_t attr;
 	int r = 0;
 
 	sigaction(KICK_SIGNAL, &sa, NULL);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
 	pthread_mutex_lock(&m->park);
 	for (unsigned i = 0; i < m->nvcpus && r == 0; i++)
 		if (m->vcpus[i].fd >= 0)
-			r = vcpu_start(&m->vcpus[i], &attr);
+			r = start_thread(&m->vcpus[i]);
 	pthread_mutex_unlock(&m->park);
-	pthread_attr_destroy(&attr);
+	m->live = true;
+	return r ? error_set(err, EXIT_SETUP, "cannot start a vCPU thread: %s", strerror(r)) : 0;
+}
+
+int vcpu_start(struct vcpu *v, struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&v->m->park);
+	r = start_thread(v);
+	pthread_mutex_unlock(&v->m->park);
 	return r ? error_set(err, EXIT_SETUP, "cannot start a vCPU thread: %s", strerror(r)) : 0;
 }
 
@@ -270,6 +296,26 @@ void vcpus_resume(struct machine *m)
 	atomic_compare_exchange_strong(&m->stop, &parked, STOP_NONE);
 	pthread_cond_broadcast(&m->parked);
 	pthread_mutex_unlock(&m->park);
+}
+
+void vcpu_hold(struct vcpu *v)
+{
+	struct machine *m = v->m;
+
+	atomic_fetch_add(&v->held, 1);
+	vcpu_kick(v);
+	pthread_mutex_lock(&m->park);
+	while (v->state == VCPU_RUNNING)
+		pthread_cond_wait(&m->parked, &m->park);
+	pthread_mutex_unlock(&m->park);
+}
+
+void vcpu_release(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->m->park);
+	atomic_fetch_sub(&v->held, 1);
+	pthread_cond_broadcast(&v->m->parked);
+	pthread_mutex_unlock(&v->m->park);
 }
 
 void vcpus_quit(struct machine *m)
