@@ -15,6 +15,7 @@ static const struct {
 } commands[] = {
 	{"run", cmd_run, run_usage},
 	{"probe", cmd_probe, probe_usage},
+	{"ctl", cmd_ctl, ctl_usage},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -22,6 +23,7 @@ static const struct {
 static const char usage[] =
 	"usage: sipi run [options] IMAGE [args]   boot a guest\n"
 	"       sipi probe                        what this host's KVM is and can do\n"
+	"       sipi ctl PATH COMMAND             a command to a machine that runs\n"
 	"       sipi --help | --version\n"
 	"\n"
 	"sipi COMMAND --help lists a command's options. The guest's console is stdout; what sipi\n"

@@ -7,10 +7,12 @@
 /* The subcommands. argv[0] is the subcommand's name; the result is sipi's exit code. */
 int cmd_run(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
+int cmd_ctl(int argc, char **argv);
+int cmd_selftest(int argc, char **argv);
 
 /* Prints "sipi: ..." for a set-up error and returns its exit code. */
 int cmd_fail(const struct error *err);
 
-extern const char run_usage[], probe_usage[];
+extern const char run_usage[], probe_usage[], ctl_usage[], selftest_usage[];
 
 #endif
