@@ -19,7 +19,8 @@
 #define HANDOFF_EBX_OFF	  24
 #define HANDOFF_FAR_OFF	  28 /* the entry as a real-mode far pointer: offset, segment */
 #define HANDOFF_CR3_OFF	  32 /* the page tables, for ENTRY_LONG */
-#define HANDOFF_SIZE	  36
+#define HANDOFF_RTC_OFF	  36 /* 32 bits: the RTC's index port, 0x70 in the image; 0: there is none */
+#define HANDOFF_SIZE	  40
 
 /* Segment selectors the guest is entered with. */
 #define GDT_CODE32 0x08

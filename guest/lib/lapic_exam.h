@@ -81,7 +81,7 @@ struct exam_reset {
 	uint32_t value;
 };
 #define EXAM_RESETS 47
-unsigned exam_reset_list(struct exam_reset *list);
+unsigned exam_reset_list(struct exam_reset *list, enum apic_mode mode);
 
 void exam_found(void); /* before anything else: what the boot CPU's APIC came with */
 void exam_registers(void);

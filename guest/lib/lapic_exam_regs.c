@@ -78,14 +78,14 @@ static struct reg row(unsigned i)
 
 /* --- reset values */
 
-unsigned exam_reset_list(struct exam_reset *list)
+unsigned exam_reset_list(struct exam_reset *list, enum apic_mode mode)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(regs); i++) {
 		const struct reg *r = &regs[i];
 
-		if (access_of(r) & R && exam_has(r->reg))
+		if ((mode == APIC_MODE_X2APIC ? r->x2apic : r->xapic) & R && exam_has(r->reg))
 			list[n++] = (struct exam_reset){r->name, r->reg, r->reset};
 	}
 	for (unsigned i = 0; i < VECTOR_REGS; i++) {
@@ -100,7 +100,7 @@ unsigned exam_reset_list(struct exam_reset *list)
 void exam_found(void)
 {
 	struct exam_reset list[EXAM_RESETS];
-	unsigned n = exam_reset_list(list), wrong = 0;
+	unsigned n = exam_reset_list(list, this_cpu()->apic->mode), wrong = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned reg = list[i].reg;
