@@ -36,6 +36,11 @@
 #define PIC_OPEN     (1u << 0 | 1u << 2 | 1u << EDGE_PIN)
 #define ELCR_MARK    (1u << LEVEL_PIN)
 #define RATE_1024_HZ 0x26
+#define RTC_UIP	     0x80
+#define PORT92	     0x92
+#define PORT92_A20   0x02
+#define CF9	     0xcf9
+#define CF9_RST_CPU  0x04
 #define TICK	     1193 /* about a millisecond */
 #define TICK_USEC    5000
 #define PIT_PERIODIC 0x34 /* LSB then MSB, mode 2 */
@@ -86,6 +91,7 @@ static void mark_uart(void)
 void chips_mark(void)
 {
 	mark_uart();
+	outb(PORT92, 0);
 	outb(kbc_command(), KBC_WRITE);
 	outb(board.kbc_port, KBC_MARK);
 	cmos_write(CMOS_RTC_A, RATE_1024_HZ);
@@ -117,11 +123,13 @@ static void check_kbc_and_rtc(uint8_t command_byte, uint8_t pie)
 	check(seen == command_byte, "8042: command byte 0x%x, is 0x%x", command_byte, seen);
 	check((cmos_read(CMOS_RTC_B) & RTC_B_PIE) == pie, "RTC: PIE is %s",
 	      pie ? "kept" : "cleared");
-	check(cmos_read(CMOS_RTC_A) == RATE_1024_HZ, "RTC: register A has no reset");
+	check((cmos_read(CMOS_RTC_A) & ~RTC_UIP) == RATE_1024_HZ, "RTC: register A has no reset");
 }
 
-static void check_kept(void)
+static void check_kept(enum way way)
 {
+	check(inb(PORT92) == 0, "port 0x92: A20 is kept, 0x%x", inb(PORT92));
+	check(way != WAY_SOFT || inb(CF9) == CF9_RST_CPU, "port 0xcf9 is kept, 0x%x", inb(CF9));
 	check_uart(IER_MARK, LCR_MARK, MCR_MARK);
 	check_kbc_and_rtc(KBC_MARK, RTC_B_PIE);
 	check(ioapic_read(IOAPIC_REG_ID) == IOAPIC_ID, "I/O APIC: the ID is kept");
@@ -168,6 +176,8 @@ static void check_reset(void)
 {
 	bool masked = true;
 
+	check(inb(PORT92) == PORT92_A20, "port 0x92 has A20 alone, 0x%x", inb(PORT92));
+	check(inb(CF9) == 0, "port 0xcf9 is 0, is 0x%x", inb(CF9));
 	check_uart(0, 0, 0);
 	check_kbc_and_rtc(KBC_FRESH, 0);
 	check(ioapic_read(IOAPIC_REG_ID) == 0, "I/O APIC: the ID is 0");
@@ -184,6 +194,6 @@ void chips_check(enum way way)
 		check_reset();
 		return;
 	}
-	check_kept();
+	check_kept(way);
 	clean_up();
 }

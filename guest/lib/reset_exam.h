@@ -82,7 +82,7 @@ void chips_check(enum way way);
 /* reset_will.c */
 bool will_by_ap(const struct will *will);
 void will_carry_out(const struct will *will); /* returns if nothing comes of it */
-/* No interrupt of the old life arrives, and no CPU of the old life runs. Before smp_start(). */
+/* No interrupt of the old life arrives, NMIs are open, and no CPU of the old life runs. Before smp_start(). */
 void will_check_quiet(void);
 
 /* reset_sipi.c: whether a SIPI alone starts CPU 1. `first`: it may well not. */

@@ -136,6 +136,29 @@ static void take_state(enum will_state state)
 		apic_write(APIC_SVR, VEC_SPURIOUS);
 }
 
+/*
+ * The reset comes while the CPU is in its NMI handler, and the next NMI waits for the end of it (SDM Vol. 3A
+ * 6.7.1).
+ */
+static void ask_in_nmi(struct regs *r)
+{
+	(void)r;
+	irq_install(EXC_NMI, irq_none);
+	ipi_nmi(0);
+	way_ask(asked_way);
+}
+
+static void ask_here(const struct will *will)
+{
+	if (will->state == IN_DISABLED) { /* takes no NMI */
+		way_ask(will->way);
+		return;
+	}
+	irq_install(EXC_NMI, ask_in_nmi);
+	ipi_nmi(0);
+	udelay(ROLE_USEC);
+}
+
 bool will_by_ap(const struct will *will)
 {
 	for (unsigned i = 1; will->by_ap && i < ncpus; i++)
@@ -161,11 +184,11 @@ void will_carry_out(const struct will *will)
 	if (will->way != WAY_INIT)
 		send_messages(will);
 	take_state(will->state);
+	asked_way = will->way;
 	if (!will_by_ap(will)) {
-		way_ask(will->way);
+		ask_here(will);
 		return;
 	}
-	asked_way = will->way;
 	__atomic_store_n(&asked, 1, __ATOMIC_RELEASE);
 	udelay(ROLE_USEC);
 }
@@ -178,4 +201,8 @@ void will_check_quiet(void)
 	for (unsigned i = 1; i < ncpus; i++)
 		up += cpu_up(i);
 	check(up == 0 && aps_lost == 0, "no other CPU runs before it is started");
+	irq_install(EXC_NMI, irq_none);
+	ipi_nmi(0);
+	check(WAIT_FOR(irq_count(0, EXC_NMI), EXPECT_USEC) && irq_count(0, EXC_NMI) == 1,
+	      "NMIs are not blocked, and none was pending: %u", irq_count(0, EXC_NMI));
 }

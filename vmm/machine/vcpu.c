@@ -11,8 +11,10 @@
 
 #include "machine/internal.h"
 
-#define KICK_SIGNAL  SIGUSR1
-#define THREAD_STACK (256 * 1024)
+#define KICK_SIGNAL   SIGUSR1
+#define THREAD_STACK  (256 * 1024)
+#define MSR_APIC_BASE 0x1b
+#define XAPIC_ID_MAX  0xff
 
 int vcpu_create(struct vcpu *v, struct error *err)
 {
@@ -65,6 +67,46 @@ static int check_limits(struct machine *m, struct error *err)
 	return 0;
 }
 
+static int create_or_leave(struct vcpu *v, bool early, struct error *err)
+{
+	bool enabled = v->m->cfg.board->cpus[v->index].enabled;
+
+	if (!enabled && !early)
+		return 0;
+	if (vcpu_create(v, err) < 0)
+		return -1;
+	v->plugged = enabled;
+	/* No message finds it then: as one that was removed (hotplug.c). */
+	if (!enabled && kvm_vcpu_set_msr(v->fd, MSR_APIC_BASE, LAPIC_DEFAULT_BASE) < 0)
+		return error_set(err, EXIT_KVM, "KVM refuses to disable the APIC of CPU %u",
+				 v->index);
+	return 0;
+}
+
+/*
+ * Of CPUs in xAPIC mode whose IDs are the same in 8 bits KVM finds the one that was created first
+ * (Documentation/virt/kvm/x86/errata.rst, "x2APIC"; tests/unit/x2apic_ids_test.c). That must be the one whose
+ * whole ID this is: where there are IDs of more than 8 bits, all others are created before them, even those
+ * that are not plugged yet.
+ */
+static int create_in_order(struct machine *m, struct error *err)
+{
+	bool wide = false;
+
+	for (unsigned i = 0; i < m->nvcpus; i++)
+		wide |= m->vcpus[i].apic_id > XAPIC_ID_MAX;
+	wide &= m->cfg.irqchip != IRQCHIP_USER; /* our own APIC bus tells them apart */
+	for (unsigned i = 0; i < m->nvcpus; i++)
+		if (m->vcpus[i].apic_id <= XAPIC_ID_MAX &&
+		    create_or_leave(&m->vcpus[i], wide, err) < 0)
+			return -1;
+	for (unsigned i = 0; i < m->nvcpus; i++)
+		if (m->vcpus[i].apic_id > XAPIC_ID_MAX &&
+		    create_or_leave(&m->vcpus[i], false, err) < 0)
+			return -1;
+	return 0;
+}
+
 int vcpus_create(struct machine *m, struct error *err)
 {
 	const struct board *b = m->cfg.board;
@@ -84,14 +126,7 @@ int vcpus_create(struct machine *m, struct error *err)
 	if (r < 0)
 		return error_set(err, EXIT_SETUP, "KVM_SET_BOOT_CPU_ID: %s", strerror(-r));
 	m->run_size = kvm_run_size(m->kvm);
-	for (unsigned i = 0; i < m->nvcpus; i++) {
-		if (!b->cpus[i].enabled)
-			continue;
-		if (vcpu_create(&m->vcpus[i], err) < 0)
-			return -1;
-		m->vcpus[i].plugged = true;
-	}
-	return 0;
+	return create_in_order(m, err);
 }
 
 /*
@@ -225,7 +260,7 @@ int vcpus_start(struct machine *m, struct error *err)
 	sigaction(KICK_SIGNAL, &sa, NULL);
 	pthread_mutex_lock(&m->park);
 	for (unsigned i = 0; i < m->nvcpus && r == 0; i++)
-		if (m->vcpus[i].fd >= 0)
+		if (m->vcpus[i].plugged)
 			r = start_thread(&m->vcpus[i]);
 	pthread_mutex_unlock(&m->park);
 	m->live = true;
