@@ -198,7 +198,8 @@ sub bad_commands {
 	}
 	refused(qr/usage: $_ ID$/m, $_) for qw(cpu-add cpu-remove);
 	refused(qr/reset '\Q$_\E': expected hard, soft/, 'reset', $_) for 'cold', 'HARD', '0', 'harder';
-	refused(qr/for one CPU: init CPU/, 'reset', 'init');
+	refused(qr/for one CPU; try: init CPU/, 'reset', 'init');
+	refused(qr/how a machine starts; try: reset host/, 'reset', 'power-on');
 	for my $c (qw(nmi init regs lapic)) {
 		refused(qr/expected the index of a CPU, 0 to 3/, $c, $_)
 			for qw(4 -1 +1 1x 0x 99999999999999999999 4294967296 one 1.0);

@@ -25,7 +25,7 @@ const char ctl_usage[] =
 	"  status         how it goes, and which CPUs there are\n"
 	"  pause          stops all CPUs, while time goes on\n"
 	"  resume         lets them go on\n"
-	"  reset KIND     hard, soft, kbc, triple-fault, host or power-on\n"
+	"  reset KIND     hard, soft, kbc, triple-fault or host\n"
 	"  nmi CPU        sends the CPU an NMI\n"
 	"  init CPU       sends the CPU an INIT\n"
 	"  cpu-add ID     plugs in the CPU with this APIC ID, to wait for INIT-SIPI\n"

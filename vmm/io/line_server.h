@@ -12,10 +12,11 @@
  * "\n" ("\r\n" is taken as well). Nobody can hold the others up or make it grow: a line that is too long
  * or has bytes other than printable ASCII and tabs gets one error line, a client that does not read its replies is
  * not listened to until it does, and one beyond LINE_CLIENTS is told so and hung up on. What a client says
- * before it shuts down its side is answered; half a line at its end is not.
+ * before it shuts down its side is answered, and carried out even if it is gone by then; half a line at its end
+ * is not.
  */
-#define LINE_MAX_LEN   256	/* bytes of a request, without its "\n" */
-#define LINE_REPLY_MAX 16384	/* bytes of a reply, with its "\n" */
+#define LINE_MAX_LEN   256   /* bytes of a request, without its "\n" */
+#define LINE_REPLY_MAX 16384 /* bytes of a reply, with its "\n" */
 #define LINE_CLIENTS   16
 
 struct line_server;

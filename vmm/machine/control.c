@@ -231,7 +231,7 @@ static const struct command {
 	{"status", ARG_NONE, do_status, "how it goes, and which CPUs there are"},
 	{"pause", ARG_NONE, do_pause, "stops all CPUs, while time goes on"},
 	{"resume", ARG_NONE, do_resume, "lets them go on"},
-	{"reset", ARG_KIND, do_reset, "hard, soft, kbc, triple-fault, host or power-on"},
+	{"reset", ARG_KIND, do_reset, "hard, soft, kbc, triple-fault or host"},
 	{"nmi", ARG_CPU, do_nmi, "sends the CPU an NMI"},
 	{"init", ARG_CPU, do_init, "sends the CPU an INIT"},
 	{"cpu-add", ARG_ID, do_cpu_add,
@@ -259,12 +259,16 @@ static int parse_kind(struct request *q, const char *word)
 		if (strcmp(word, reset_kind_name((enum reset_kind)kind)) != 0)
 			continue;
 		q->kind = (enum reset_kind)kind;
-		if (kind != RESET_INIT)
+		if (kind == RESET_INIT)
+			fail(q, "reset init: an INIT is for one CPU; try: init CPU");
+		else if (kind ==
+			 RESET_POWER_ON) /* it finds most of a vCPU as KVM has just made it */
+			fail(q, "reset power-on: that is how a machine starts; try: reset host");
+		else
 			return 0;
-		fail(q, "reset init: an INIT is for one CPU: init CPU");
 		return -1;
 	}
-	fail(q, "reset '%s': expected hard, soft, kbc, triple-fault, host or power-on", word);
+	fail(q, "reset '%s': expected hard, soft, kbc, triple-fault or host", word);
 	return -1;
 }
 
