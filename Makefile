@@ -45,7 +45,7 @@ SIPI_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS) -pthread -MMD -MP $(VARIANT)
 # Linked in: two libraries less to load at each start, which is counted in tenths of a millisecond.
 LDLIBS := -Wl,-Bstatic -luring -lfdt -Wl,-Bdynamic
 
-rooms := cmd machine boot devices chips io kvm util
+rooms := cmd selftest machine boot devices chips io kvm util
 lib_src := $(foreach r,$(rooms),$(wildcard vmm/$(r)/*.c))
 lib_obj := $(lib_src:%.c=$(B)/obj/%.o) $(B)/obj/vmm/firmware.o
 unit_src := $(wildcard tests/unit/*_test.c)
@@ -55,7 +55,7 @@ guest_src := $(wildcard guest/*.c)
 guests := $(guest_src:guest/%.c=build/guest/%)
 guest_lib_obj := $(patsubst %,build/obj/%.o,$(wildcard guest/lib/*.c guest/lib/*.S))
 
-.PHONY: all static guests run test test-tsan bench coverage scan format format-check install clean
+.PHONY: all static guests run test soak test-tsan bench coverage scan format format-check install clean
 
 all: $(B)/sipi guests
 guests: $(guests)
@@ -149,6 +149,10 @@ $(B)/tests/%: tests/unit/%.c $(B)/libsipi.a | build/deps-TEST
 # Unit tests are programs, boot tests are Perl; both speak TAP. SIPI names the sipi under test.
 test: all $(units)
 	SIPI=$(B)/sipi SIPI_SLACK=$(if $(SAN),3,1) prove $(units) tests/boot/*.t
+
+# The long form of tests/boot/soak.t: thousands of resets, INITs, hot-plugs.
+soak: all | build/deps-TEST
+	SIPI=$(B)/sipi SIPI_SOAK=1 prove -v tests/boot/soak.t
 
 # A short boot with every thread at work, under ThreadSanitizer.
 test-tsan:

@@ -16,6 +16,7 @@ static const struct {
 	{"run", cmd_run, run_usage},
 	{"probe", cmd_probe, probe_usage},
 	{"ctl", cmd_ctl, ctl_usage},
+	{"selftest", cmd_selftest, selftest_usage},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -24,6 +25,7 @@ static const char usage[] =
 	"usage: sipi run [options] IMAGE [args]   boot a guest\n"
 	"       sipi probe                        what this host's KVM is and can do\n"
 	"       sipi ctl PATH COMMAND             a command to a machine that runs\n"
+	"       sipi selftest reset               whether RESET and INIT do what the manuals say\n"
 	"       sipi --help | --version\n"
 	"\n"
 	"sipi COMMAND --help lists a command's options. The guest's console is stdout; what sipi\n"

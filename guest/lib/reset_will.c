@@ -143,6 +143,8 @@ static void take_state(enum will_state state)
 static void ask_in_nmi(struct regs *r)
 {
 	(void)r;
+	if (this_cpu()->index) /* one that was on its way to another CPU */
+		return;
 	irq_install(EXC_NMI, irq_none);
 	ipi_nmi(0);
 	way_ask(asked_way);

@@ -52,7 +52,8 @@ sub start {
 	return \%run;
 }
 
-# Waits for its end, for at most so many seconds; what takes longer is killed and has hung = 1.
+# Waits for its end, for at most so many seconds; what takes longer is killed and has hung = 1. Meanwhile
+# $run->{each} is called now and then.
 sub finish {
 	my ($run, $limit) = @_;
 	my $end = $run->{start} + ($limit // 60);
@@ -63,6 +64,7 @@ sub finish {
 			$run->{hung} = 1;
 			last;
 		}
+		$run->{each}->() if $run->{each};
 		sleep 0.01;
 	}
 	$run->{code} = $? & 127 ? 128 + ($? & 127) : $? >> 8;

@@ -44,13 +44,14 @@ for (['--cpus', '0'], ['--cpus', '-1'], ['--cpus', '4097'], ['--cpus', '2x'], ['
      ['--mem', '0'], ['--mem', '1K'], ['--mem', '99999999T'], ['--mem', 'lots'],
      ['--irqchip', 'apic'], ['--serial', 'tcp'], ['--serial', 'file:'], ['--timeout', '0'],
      ['--timeout', 'soon'], ['--on-triple-fault', 'ignore'], ['--entry-mode', 'virtual'],
+     ['--hotplug-ids', ''], ['--hotplug-ids', '5-4'], ['--reboot', 'sometimes'], ['--reboot', '-1'],
      ['--load', 'high'], ['--entry', '']) {
 	my ($opt, $value) = @$_;
 	refused("$opt '$value'", 2, qr/^sipi: $opt '\Q$value\E': expected/, 'run', $opt, $value, $hello);
 }
 refused('--cpus and --apic-ids', 2, qr/give one/, 'run', '--cpus', 2, '--apic-ids', '0,1', $hello);
-refused('more CPUs than KVM allows', 2, qr/this host's KVM allows/, 'run', '--cpus', 4096, $hello);
-refused('an APIC ID above what KVM allows', 2, qr/this host's KVM allows IDs below/, 'run',
+refused('more CPUs than KVM allows', 77, qr/this host's KVM allows/, 'run', '--cpus', 4096, $hello);
+refused('an APIC ID above what KVM allows', 77, qr/this host's KVM allows IDs below/, 'run',
 	'--apic-ids', '0,4000000000', $hello);
 is(sipi('--version')->{stdout}, "sipi 0.1.0\n", '--version');
 for (['--help'], ['run', '--help'], ['probe', '--help']) {

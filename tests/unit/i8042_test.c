@@ -333,8 +333,6 @@ static void reset_empties_the_controller(void **state)
 	(void)state;
 	write_data(0xff);
 	command(0xd3);
-	k.dev.ops->reset(&k.dev, RESET_INIT);
-	k.dev.ops->reset(&k.dev, RESET_SOFT);
 	assert_true(seen.line);
 	k.dev.ops->reset(&k.dev, RESET_KBC);
 	assert_false(seen.line);

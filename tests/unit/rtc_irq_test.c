@@ -173,21 +173,9 @@ static void host_clock_may_jump(void **state)
 	assert_true(host.line);
 }
 
-/* A soft reset and an INIT reach CPUs alone. */
-static void cpu_resets_leave_the_rtc_alone(void **state)
-{
-	(void)state;
-	set(B, UIE | H24);
-	pass(SEC);
-	r.dev.ops->reset(&r.dev, RESET_SOFT);
-	r.dev.ops->reset(&r.dev, RESET_INIT);
-	assert_true(host.line);
-	assert_int_equal(get(B), UIE | H24);
-}
-
 #define T(f) cmocka_unit_test_setup(f, setup)
 
 TEST_MAIN(T(update_flag_without_interrupt), T(update_interrupt), T(unread_flags_hold_the_line),
 	  T(set_bit_clears_uie), T(periodic_rates), T(late_periodic_ticks_coalesce),
 	  T(alarm_interrupt), T(alarm_dont_care_bytes), T(alarm_in_twelve_hour_mode),
-	  T(alarm_flag_after_days), T(host_clock_may_jump), T(cpu_resets_leave_the_rtc_alone))
+	  T(alarm_flag_after_days), T(host_clock_may_jump))

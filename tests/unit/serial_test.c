@@ -106,18 +106,6 @@ static void reset_state_is_that_of_the_data_sheet(void **state)
 	assert_false(host.line);
 }
 
-/* A soft reset and an INIT reach CPUs alone. */
-static void cpu_resets_leave_the_uart_alone(void **state)
-{
-	(void)state;
-	out(IER, 0x05);
-	receive(1);
-	s.dev.ops->reset(&s.dev, RESET_SOFT);
-	s.dev.ops->reset(&s.dev, RESET_INIT);
-	assert_int_equal(in(IER), 0x05);
-	assert_int_equal(in(DATA), 'a');
-}
-
 /* DS "Summary of Registers": IER and MCR have bits that do not exist; SCR holds everything. */
 static void undefined_bits_read_zero(void **state)
 {
@@ -482,15 +470,15 @@ static void works_without_a_host(void **state)
 
 #define T(f) cmocka_unit_test_setup(f, setup)
 
-TEST_MAIN(T(reset_state_is_that_of_the_data_sheet), T(cpu_resets_leave_the_uart_alone),
-	  T(undefined_bits_read_zero), T(dlab_selects_the_divisor), T(output_reaches_the_host),
-	  T(full_host_holds_thre), T(tx_ready_without_a_byte_is_no_interrupt),
-	  T(thre_interrupt_is_cleared_by_iir), T(iir_of_another_source_keeps_thre),
-	  T(each_byte_out_makes_an_edge), T(enabling_thre_interrupts_again),
-	  T(one_byte_without_fifo), T(overrun_without_fifo_replaces_the_byte),
-	  T(overrun_with_fifo_loses_the_new_byte), T(trigger_levels_are_1_4_8_14),
-	  T(fcr_clears_the_receiver), T(switching_the_fifo_clears_it), T(fcr_bits_need_bit_0),
-	  T(interrupts_have_priorities), T(disabled_sources_are_silent), T(out2_gates_the_line),
+TEST_MAIN(T(reset_state_is_that_of_the_data_sheet), T(undefined_bits_read_zero),
+	  T(dlab_selects_the_divisor), T(output_reaches_the_host), T(full_host_holds_thre),
+	  T(tx_ready_without_a_byte_is_no_interrupt), T(thre_interrupt_is_cleared_by_iir),
+	  T(iir_of_another_source_keeps_thre), T(each_byte_out_makes_an_edge),
+	  T(enabling_thre_interrupts_again), T(one_byte_without_fifo),
+	  T(overrun_without_fifo_replaces_the_byte), T(overrun_with_fifo_loses_the_new_byte),
+	  T(trigger_levels_are_1_4_8_14), T(fcr_clears_the_receiver),
+	  T(switching_the_fifo_clears_it), T(fcr_bits_need_bit_0), T(interrupts_have_priorities),
+	  T(disabled_sources_are_silent), T(out2_gates_the_line),
 	  T(modem_inputs_show_a_connected_host), T(loopback_wires_modem_lines),
 	  T(modem_deltas_follow_changes), T(loopback_returns_data), T(room_is_announced_after_full),
 	  T(status_registers_ignore_writes), T(works_without_a_host))

@@ -11,13 +11,9 @@ static void hotplug_reset(struct device *dev, enum reset_kind kind)
 {
 	struct hotplug *h = container_of(dev, struct hotplug, dev);
 
-	if (kind == RESET_INIT)
-		return;
-	/* Whoever did the command has forgotten it, even where the CPUs alone were reset. */
-	h->busy = false;
-	if (kind == RESET_SOFT)
-		return;
+	(void)kind;
 	h->apic_id = 0;
+	h->busy = false;
 	h->changes = 0;
 	h->failed = false;
 }

@@ -17,7 +17,7 @@
  * One command is under way at a time. Another one meanwhile, an unknown one, and one that cannot be done set
  * HOTPLUG_FAILED, which the next command that is taken clears. A CPU that was added waits for INIT-SIPI
  * like one after power-on. A CPU added or removed, by whomever, pulses the interrupt line. A reset clears all
- * of this; one of the CPUs alone (soft) leaves it, but that no command is under way afterwards.
+ * of this; one of the CPUs alone (soft) does not, and a command under way is done after it.
  */
 #define HOTPLUG_PORTS 12
 

@@ -53,11 +53,17 @@ static int save(struct machine *m)
 
 static int reset(struct machine *m)
 {
-	int r = 0;
+	/*
+	 * The PIT first: a tick would leave its mark on chips that are reset already. The slave before the
+	 * master: with each of them KVM looks at both, and a request of the slave would stay in the master.
+	 */
+	static const unsigned order[KVM_NR_IRQCHIPS] = {KVM_IRQCHIP_PIC_SLAVE,
+							KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_IOAPIC};
+	int r = kvm_vm_set_pit(m->vm, &m->irqchip.fresh_pit);
 
 	for (unsigned i = 0; i < KVM_NR_IRQCHIPS && r == 0; i++)
-		r = kvm_vm_set_irqchip(m->vm, &m->irqchip.fresh[i]);
-	return r < 0 ? r : kvm_vm_set_pit(m->vm, &m->irqchip.fresh_pit);
+		r = kvm_vm_set_irqchip(m->vm, &m->irqchip.fresh[order[i]]);
+	return r;
 }
 
 static int create(struct machine *m, struct error *err)

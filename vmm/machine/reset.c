@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* RESET of the machine: every vCPU by the table in state.c, then what else it has, by the table here. */
+/*
+ * RESET of the machine: what it has besides CPUs, by the table here; then every vCPU by the one in state.c. In this
+ * order, because lines that fall, a tick of KVM's PIT and messages on their way reach CPUs of the old life then.
+ */
 #include <string.h>
 
 #include "machine/internal.h"
@@ -32,24 +35,25 @@ static int reset_irqchip(struct machine *m, enum reset_kind kind)
 	 STATE_KIND(RESET_HOST))
 #define DEVICE (POWER_ON | SYSTEM)
 
-#define AFTER_CPUS "its line falls while no CPU and no controller is there to see it"
+#define LINE "before the controllers: what its falling line does there goes with their reset"
 
 /* What differs from kind to kind within a device is that device's own. */
 const struct machine_row machine_rows[] = {
 	{"hot-plug", SYSTEM, "the device tree: which CPUs are enabled",
-	 "first: CPUs that come and go are reset, too, and messages of the old life find none of them",
+	 "first: a CPU that comes is then reset like the others, and one that goes sees nothing of it",
 	 reset_hotplug},
 	{"messages", SYSTEM | SOFT, "machine/inject.h", "they were for CPUs that are gone",
 	 reset_messages},
-	{"cpu-hotplug", DEVICE | SOFT, "devices/hotplug.h",
-	 "a soft reset, too: whoever gave the command has forgotten it", NULL},
-	{"serial", DEVICE, "PC16550D, 'UART Reset Configuration'", AFTER_CPUS, NULL},
-	{"rtc", DEVICE, "MC146818, 'RESET'", AFTER_CPUS, NULL},
+	{"cpu-hotplug", DEVICE, "devices/hotplug.h",
+	 "behind hot-plug, which counts as changes; a soft reset leaves its command to be done",
+	 NULL},
+	{"serial", DEVICE, "PC16550D, 'UART Reset Configuration'", LINE, NULL},
+	{"rtc", DEVICE, "MC146818, 'RESET'", LINE, NULL},
 	{"i8042", DEVICE, "IBM PS/2 Hardware Interface Technical Reference, 'Keyboard Controller'",
-	 AFTER_CPUS, NULL},
-	{"test-lines", DEVICE, "devices/test_lines.h", AFTER_CPUS, NULL},
-	{"pit", DEVICE, "8254: undefined, as KVM has it; machine/irq_kernel.c resets KVM's",
-	 AFTER_CPUS, NULL},
+	 LINE, NULL},
+	{"test-lines", DEVICE, "devices/test_lines.h", LINE, NULL},
+	{"pit", DEVICE, "8254: undefined, as KVM has it; machine/irq_kernel.c resets KVM's", LINE,
+	 NULL},
 	{"ports", DEVICE, "IBM PS/2 Hardware Interface Technical Reference; ICH, 'RST_CNT'",
 	 "it has no line: anywhere. A guest that soft-resets twice clears RST_CPU in between",
 	 NULL},
@@ -76,17 +80,19 @@ int machine_reset_state(struct machine *m, enum reset_kind kind)
 {
 	int r;
 
-	for (unsigned i = 0; i < m->nvcpus; i++) {
-		r = m->vcpus[i].created ? vcpu_reset(&m->vcpus[i], kind) : 0;
-		if (r < 0)
-			return r;
-	}
 	for (unsigned i = 0; i < machine_row_count; i++) {
 		r = reset_row(m, &machine_rows[i], kind);
 		if (r < 0) {
 			trace(m, -1, "reset: %s: %s", machine_rows[i].what, strerror(-r));
 			return r;
 		}
+	}
+	m->queued = 0; /* messages that the rows above caused */
+	for (unsigned i = 0; i < m->nvcpus; i++) {
+		/* One that was taken out is reset already, and stays deaf: its APIC is disabled. */
+		r = m->vcpus[i].plugged ? vcpu_reset(&m->vcpus[i], kind) : 0;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

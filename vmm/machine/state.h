@@ -82,7 +82,7 @@ enum msr_rule {
 	MSR_RESET, /* to `value` by the kinds named; others leave it alone */
 	MSR_FRESH, /* by the kinds named to what KVM made the vCPU with: the model decides */
 	MSR_KEEP,  /* what the CPU is or the host set up; no reset touches it */
-	MSR_OTHER, /* another row of state_rows has it */
+	MSR_OTHER, /* another row has it, of this table or of state_rows */
 };
 
 struct msr_row {
@@ -123,7 +123,7 @@ int vcpu_set_state(struct vcpu *v, const struct cpu_state *s);
 /* The rows of the table that this kind touches. One vCPU, on its own thread or stopped. */
 int vcpu_reset(struct vcpu *v, enum reset_kind kind);
 
-/* What the machine has besides CPUs, in the order in which it is reset, behind them. */
+/* What the machine has besides CPUs, in the order in which it is reset, before them. */
 struct machine_row {
 	/* A device's name on the bus where reset is NULL; not every machine has it. */
 	const char *what;

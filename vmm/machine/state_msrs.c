@@ -32,8 +32,10 @@
 
 const struct msr_row msr_rows[] = {
 	{0x10, 0x10, "IA32_TIME_STAMP_COUNTER", MSR_OTHER, 0, 0, "row 'TSC'", false},
-	{0x11, 0x11, "MSR_KVM_WALL_CLOCK", MSR_RESET, RESETS, 0, PARAVIRT, false},
-	{0x12, 0x12, "MSR_KVM_SYSTEM_TIME", MSR_RESET, RESETS | INIT, 0, PARAVIRT, false},
+	{0x11, 0x11, "MSR_KVM_WALL_CLOCK", MSR_OTHER, 0, 0, "MSR_KVM_WALL_CLOCK_NEW is the same",
+	 false},
+	{0x12, 0x12, "MSR_KVM_SYSTEM_TIME", MSR_OTHER, 0, 0, "MSR_KVM_SYSTEM_TIME_NEW is the same",
+	 false},
 	{0x1b, 0x1b, "IA32_APIC_BASE", MSR_OTHER, 0, 0, "row 'special registers'", false},
 	{0x34, 0x34, "MSR_SMI_COUNT", MSR_RESET, RESETS, 0, "SDM vol. 4, MSR_SMI_COUNT", false},
 	{0x3a, 0x3a, "IA32_FEATURE_CONTROL", MSR_RESET, RESETS, 0,

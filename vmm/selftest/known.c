@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Deviations that are not ours to mend, each with its reason. A row excuses one field, in the situations and
+ * irqchip modes that it names, with the value that it names, and nothing else.
+ */
+#include <string.h>
+
+#include "selftest/expect.h"
+
+#define LAPIC_IN_KVM (1u << IRQCHIP_KERNEL | 1u << IRQCHIP_SPLIT)
+#define ALL	     (LAPIC_IN_KVM | 1u << IRQCHIP_USER)
+
+static const struct known table[] = {
+	{"CREATE-EDX", ALL, 1u << CREATED, "RDX", SEEN_VALUE, 0x600,
+	 "KVM resets a vCPU when it makes it, before it has a CPUID (kvm_vcpu_reset)"},
+	{"CREATE-FCW", ALL, 1u << CREATED, "FCW+FSW", SEEN_VALUE, 0x37f,
+	 "KVM makes the FPU as FNINIT leaves it, not as RESET does (fpu_alloc_guest_fpstate)"},
+	{"CREATE-FTW", ALL, 1u << CREATED, "FTW+FOP", SEEN_VALUE, 0,
+	 "KVM makes the FPU as FNINIT leaves it, not as RESET does (fpu_alloc_guest_fpstate)"},
+	{"AP-NEEDS-INIT", LAPIC_IN_KVM, 1u << CREATED | 1u << POWER_ON | 1u << RESET, "MP state",
+	 SEEN_VALUE, KVM_MP_STATE_UNINITIALIZED,
+	 "KVM's AP after creation takes a SIPI after an INIT alone, which every start-up sends"},
+	{"TSC-OF-HOST", ALL, 1u << POWER_ON | 1u << RESET, "TSC", SEEN_CLOCK, 0,
+	 "this KVM runs guests on the host's TSC: writing it succeeds and changes nothing"},
+	{"INIT-SMI-COUNT", LAPIC_IN_KVM, 1u << INIT, "MSR 0x34 MSR_SMI_COUNT", SEEN_VALUE, 0,
+	 "KVM counts SMIs since INIT, not since RESET (kvm_vcpu_reset)"},
+	{"INIT-EXTINT", 1u << IRQCHIP_SPLIT, 1u << INIT, "sipi: ExtINT vector", SEEN_KEPT, 0,
+	 "KVM tells nobody of an INIT, so a vector that the PIC has given away is still delivered"},
+};
+
+static bool matches(const struct known *k, uint64_t seen, uint64_t before, bool tsc)
+{
+	switch (k->seen) {
+	case SEEN_VALUE:
+		return seen == k->value;
+	case SEEN_KEPT:
+		return seen == before;
+	default: /* of this host; not one that a guest has set */
+		return !tsc && seen <= __builtin_ia32_rdtsc();
+	}
+}
+
+const struct known *known_deviation(const char *field, const struct subject *s, uint64_t seen,
+				    uint64_t before, bool tsc)
+{
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct known *k = &table[i];
+
+		if (!(k->modes >> s->v->m->cfg.irqchip & 1) || !(k->situations >> s->situation & 1))
+			continue;
+		/* A boot CPU that waits for INIT would never run. */
+		if (k->value == KVM_MP_STATE_UNINITIALIZED && s->v->index == 0)
+			continue;
+		if (strcmp(k->field, field) == 0 && matches(k, seen, before, tsc))
+			return k;
+	}
+	return NULL;
+}
