@@ -87,7 +87,10 @@ static void mark_uart(void)
 	uart_set(UART_SCR, SCR_MARK);
 }
 
-/* With the boot CPU's interrupts off: all of these stay on their way. */
+/*
+ * While the other CPUs are idle: sipi tells KVM of a level-triggered entry in irqchip mode split, and KVM may wait
+ * with that until each CPU has left the guest once, for which one that spins takes its time.
+ */
 void chips_mark(void)
 {
 	mark_uart();
@@ -102,6 +105,11 @@ void chips_mark(void)
 	pic_init(VEC_PIC, VEC_PIC + 8);
 	pic_elcr(ELCR_MARK);
 	pic_mask((uint16_t)~PIC_OPEN);
+}
+
+/* With the boot CPU's interrupts off: all of these stay on their way. */
+void chips_raise(void)
+{
 	pit_set(0, 2, TICK);
 	line_set(EDGE_PIN, true);
 	line_set(LEVEL_PIN, true);

@@ -77,6 +77,7 @@ void cpu_check(const struct will *will);
 
 /* reset_chips.c: IOAPIC, PIC, PIT, UART, RTC, 8042. */
 void chips_mark(void);
+void chips_raise(void);
 void chips_check(enum way way);
 
 /* reset_will.c */

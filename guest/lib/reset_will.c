@@ -174,13 +174,14 @@ void will_carry_out(const struct will *will)
 	install_handlers();
 	in_role = asked = 0;
 	apic_mode_set(will->state == IN_X2APIC ? APIC_MODE_X2APIC : APIC_MODE_XAPIC);
+	chips_mark();
 	if (will->way == WAY_INIT)
 		park_others();
 	else
 		give_roles(will);
 	ram_mark();
 	cpu_mark(NULL);
-	chips_mark();
+	chips_raise();
 	if (will->turn % 2 && tsc_deadline_supported())
 		apic_timer_deadline(VEC_TIMER, rdtsc() + usec_to_tsc(DEADLINE_USEC));
 	if (will->way != WAY_INIT)

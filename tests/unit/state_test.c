@@ -7,6 +7,9 @@
 
 #include "state_rig.h"
 
+#include <errno.h>
+#include <signal.h>
+
 #define MSR_TSC		0x10
 #define MSR_STAR	0xc0000081
 #define MSR_LSTAR	0xc0000082
@@ -214,7 +217,7 @@ static void init_keeps_what_the_manual_says(void **state)
 	assert_true(*msr(&s, MSR_STAR) == 0x0023001000000000);
 	assert_true(*msr(&s, MSR_PAT) == 0x0007040600070401);
 	assert_true(s.tsc >= tsc);
-	assert_int_equal(s.mp_state, KVM_MP_STATE_UNINITIALIZED);
+	assert_int_equal(s.mp_state, KVM_MP_STATE_INIT_RECEIVED);
 	assert_int_equal(s.pending.sipi, 0x12); /* it came after the INIT */
 	assert_false(s.pending.nmi);
 }
@@ -337,8 +340,46 @@ static void user_cr8_is_read_and_reset(void **state)
 	assert_int_equal(get32(&s.lapic, 0x80), 0);
 }
 
-TEST_MAIN(T(state_read_and_written_reads_the_same), T(user_lapic_is_as_new_after_reset),
-	  T(init_keeps_what_the_manual_says), T(x87_after_reset_is_not_as_after_finit),
-	  T(refused_msr_does_not_lose_those_behind_it), T(rows_can_be_left_out),
-	  T(unlisted_msrs_are_reset), T(what_the_model_decides_comes_back),
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* Of a vector that KVM_INTERRUPT gave to KVM, no ioctl knows until KVM makes the CPU ready to enter the guest. */
+static void vector_that_kvm_was_given_is_reset(void **state)
+{
+	const uint32_t lint0_extint = 0x700, svr_enabled = 0x1ff;
+	static struct cpu_state s;
+	struct vcpu *v;
+
+	(void)state;
+	if (!make(IRQCHIP_SPLIT, NULL))
+		return;
+	signal(SIGUSR2, on_signal);
+	v = &rig.m->vcpus[0];
+	assert_int_equal(vcpu_get_state(v, &s), 0);
+	memcpy(s.lapic.regs + 0x350, &lint0_extint, sizeof(lint0_extint));
+	memcpy(s.lapic.regs + 0xf0, &svr_enabled, sizeof(svr_enabled));
+	s.regs.rflags |= 1 << 9;
+	assert_int_equal(vcpu_set_state(v, &s), 0);
+	assert_int_equal(kvm_vcpu_interrupt(v->fd, 0x55), 0);
+	assert_int_equal(kvm_vcpu_get_events(v->fd, &s.events), 0);
+	assert_int_equal(s.events.interrupt.injected, 0);
+	assert_int_equal(kvm_vcpu_take_up(v->fd, SIGUSR2), -EINTR);
+	assert_int_equal(kvm_vcpu_get_events(v->fd, &s.events), 0);
+	assert_int_equal(s.events.interrupt.injected, 1);
+	assert_int_equal(s.events.interrupt.nr, 0x55);
+	assert_int_equal(kvm_vcpu_get_regs(v->fd, &s.regs), 0);
+	assert_int_equal(s.regs.rip, 0xfff0); /* no instruction of the guest has run */
+	assert_int_equal(vcpu_reset(v, RESET_HARD), 0);
+	assert_int_equal(kvm_vcpu_get_events(v->fd, &s.events), 0);
+	assert_int_equal(s.events.interrupt.injected, 0);
+	assert_int_equal(kvm_vcpu_interrupt(v->fd, 0x56), 0); /* KVM has room for one */
+	unmake();
+}
+
+TEST_MAIN(T(vector_that_kvm_was_given_is_reset), T(state_read_and_written_reads_the_same),
+	  T(user_lapic_is_as_new_after_reset), T(init_keeps_what_the_manual_says),
+	  T(x87_after_reset_is_not_as_after_finit), T(refused_msr_does_not_lose_those_behind_it),
+	  T(rows_can_be_left_out), T(unlisted_msrs_are_reset), T(what_the_model_decides_comes_back),
 	  T(user_cr8_is_read_and_reset))

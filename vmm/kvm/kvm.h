@@ -60,6 +60,12 @@ int kvm_vm_signal_msi(int vm, const struct kvm_msi *msi);
 int kvm_vcpu_create(int vm, uint32_t id);
 struct kvm_run *kvm_vcpu_map(int vcpu, size_t size); /* NULL with errno set */
 int kvm_vcpu_run(int vcpu);
+/*
+ * KVM_RUN as far as the delivery of what is pending, and no instruction: so that a vector of KVM_INTERRUPT, which
+ * no other ioctl shows or takes back, becomes one of KVM_GET_VCPU_EVENTS. With a signal that the calling thread
+ * has a handler for; immediate_exit must be 0. -EINTR: it is done.
+ */
+int kvm_vcpu_take_up(int vcpu, int signal);
 int kvm_vcpu_set_cpuid(int vcpu, const struct kvm_cpuid2 *cpuid);
 int kvm_vcpu_get_regs(int vcpu, struct kvm_regs *regs);
 int kvm_vcpu_set_regs(int vcpu, const struct kvm_regs *regs);

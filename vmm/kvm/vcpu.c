@@ -2,6 +2,8 @@
 #include "kvm/kvm.h"
 #include "kvm/ioctl.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -20,6 +22,32 @@ struct kvm_run *kvm_vcpu_map(int vcpu, size_t size)
 int kvm_vcpu_run(int vcpu)
 {
 	return kvm_ioctl(vcpu, KVM_RUN, NULL);
+}
+
+/* vcpu_enter_guest() looks at signals after it has made the vCPU ready to enter, and then puts all of it back. */
+int kvm_vcpu_take_up(int vcpu, int signal)
+{
+	/* struct kvm_signal_mask: while in KVM_RUN, nothing is blocked. */
+	const struct {
+		uint32_t len;
+		uint8_t set[8];
+	} mask = {.len = sizeof(mask.set)};
+	const struct timespec now = {0};
+	sigset_t set, old;
+	int r;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	pthread_sigmask(SIG_BLOCK, &set, &old);
+	pthread_kill(pthread_self(), signal);
+	r = kvm_ioctl(vcpu, KVM_SET_SIGNAL_MASK, &mask);
+	if (r == 0) {
+		r = kvm_vcpu_run(vcpu);
+		kvm_ioctl(vcpu, KVM_SET_SIGNAL_MASK, NULL);
+	}
+	sigtimedwait(&set, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
 }
 
 int kvm_vcpu_set_cpuid(int vcpu, const struct kvm_cpuid2 *cpuid)

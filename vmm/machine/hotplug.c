@@ -25,13 +25,9 @@ uint32_t hotplug_status(void *ctx, uint32_t apic_id)
 	return v ? HOTPLUG_PRESENT | (v->plugged ? HOTPLUG_PLUGGED : 0) : 0;
 }
 
-/* A vCPU that is held. */
-static int take_out(struct vcpu *v)
+/* No message finds it. */
+static int disable_apic(struct vcpu *v)
 {
-	int r = vcpu_reset(v, RESET_HARD);
-
-	if (r < 0)
-		return r;
 	v->plugged = false;
 	if (v->user) {
 		struct lapic_effects eff;
@@ -42,6 +38,14 @@ static int take_out(struct vcpu *v)
 	return kvm_vcpu_set_msr(v->fd, MSR_APIC_BASE, LAPIC_DEFAULT_BASE);
 }
 
+/* A vCPU that is held. */
+static int take_out(struct vcpu *v)
+{
+	int r = vcpu_reset(v, RESET_HARD);
+
+	return r < 0 ? r : disable_apic(v);
+}
+
 /* One that was taken out, or was never there. */
 static int put_in(struct vcpu *v, struct error *err)
 {
@@ -49,10 +53,15 @@ static int put_in(struct vcpu *v, struct error *err)
 		return error_set(err, EXIT_KVM, "CPU %u could not be created before", v->index);
 	if (!v->created && vcpu_create(v, err) < 0)
 		return -1;
-	if (vcpu_reset(v, RESET_HARD) < 0)
-		return error_set(err, EXIT_KVM, "KVM refuses the reset of CPU %u", v->index);
-	if (v->m->live && !v->started && vcpu_start(v, err) < 0)
+	if (vcpu_reset(v, RESET_HARD) < 0) {
+		error_fill(err, EXIT_KVM, "KVM refuses the reset of CPU %u", v->index);
+		disable_apic(v);
 		return -1;
+	}
+	if (v->m->live && !v->started && vcpu_start(v, err) < 0) {
+		disable_apic(v);
+		return -1;
+	}
 	v->plugged = true;
 	if (atomic_load(&v->held))
 		vcpu_release(v);
@@ -91,8 +100,10 @@ int machine_unplug(struct machine *m, uint32_t apic_id, struct error *err)
 	machine_unlock(m);
 	vcpu_hold(v);
 	machine_lock(m);
-	if (take_out(v) < 0)
+	if (take_out(v) < 0) {
+		machine_end(m, OUTCOME_KVM, v->index, 0, "KVM refuses the reset of a CPU");
 		return error_set(err, EXIT_KVM, "KVM refuses the reset of CPU %u", v->index);
+	}
 	changed(v);
 	return 0;
 }

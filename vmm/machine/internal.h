@@ -54,8 +54,9 @@ struct vcpu {
 	enum vcpu_state state; /* under machine.park */
 	_Atomic int held;      /* stays parked, whatever the others do */
 	int extint; /* a vector taken from a controller that KVM has not taken yet, or -1; own thread */
-	struct user_cpu *user;	  /* irqchip mode user, else NULL */
-	unsigned user_index;	  /* on its bus */
+	bool given;	       /* KVM has taken a vector and not left the guest since; own thread */
+	struct user_cpu *user; /* irqchip mode user, else NULL */
+	unsigned user_index;   /* on its bus */
 	_Atomic uint32_t wakeups; /* counts kicks */
 	uint32_t seen;		  /* what it was when requests were last looked at; own thread */
 	_Atomic int asleep;	  /* in vcpu_sleep() */
@@ -149,6 +150,12 @@ void vcpus_resume(struct machine *m);
 /* The same for one of them, which may be held by several at a time. From the loop's thread, no lock held. */
 void vcpu_hold(struct vcpu *v);
 void vcpu_release(struct vcpu *v);
+/*
+ * While an ioctl waits until every vCPU has left KVM_RUN once: makes all but the calling thread's leave, and keeps them
+ * out. Does not wait for them, so locks may be held.
+ */
+void vcpus_shut_out(struct machine *m);
+void vcpus_let_in(struct machine *m);
 /* Ends and joins the threads. */
 void vcpus_quit(struct machine *m);
 /* Makes a vCPU leave KVM_RUN soon, or not enter it, so that it looks at its requests. */

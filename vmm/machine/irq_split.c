@@ -47,7 +47,13 @@ static void set_routes(struct machine *m)
 			   &e->u.msi.data);
 		t->nr++;
 	}
+	/*
+	 * KVM waits for all readers of the old routes (synchronize_srcu), and a KVM that emulates supervisor code
+	 * is one all the time that a vCPU spins.
+	 */
+	vcpus_shut_out(m);
 	r = kvm_vm_set_routes(m->vm, t);
+	vcpus_let_in(m);
 	if (r < 0) /* an EOI that we are not told of would leave a pin waiting for ever */
 		machine_end(m, OUTCOME_KVM, 0, 0, "KVM_SET_GSI_ROUTING: %s", strerror(-r));
 	free(t);
@@ -115,6 +121,7 @@ static int inject(struct vcpu *v)
 	if (r == 0) {
 		trace(m, (int)v->index, "extint vector 0x%02x", (unsigned)v->extint);
 		v->extint = -1;
+		v->given = true;
 	}
 	return r;
 }
@@ -126,6 +133,9 @@ static int before_run(struct vcpu *v)
 
 	if (v->index != 0)
 		return 0;
+	/* KVM does not give a vector back: nothing is given to it that a stop would leave behind. */
+	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_SEQ_CST))
+		return 1;
 	if ((v->extint >= 0 || atomic_load(&c->pic_intr)) && v->run->ready_for_interrupt_injection)
 		r = inject(v);
 	v->run->request_interrupt_window = v->extint >= 0 || atomic_load(&c->pic_intr);

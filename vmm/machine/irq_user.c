@@ -52,6 +52,7 @@ static void on_timer(void *ctx)
 
 static int add_vcpu(struct vcpu *v, struct error *err)
 {
+	struct lapic_effects eff;
 	struct user_irqchip *u = &v->m->irqchip.user;
 	struct user_cpu *c = calloc(1, sizeof(*c));
 	struct lapic_config cfg = {
@@ -80,6 +81,7 @@ static int add_vcpu(struct vcpu *v, struct error *err)
 	c->sipi = -1;
 	c->activity = v->index == 0 ? USER_RUNNING : USER_WAIT_SIPI;
 	lapic_init(&c->lapic, &cfg);
+	lapic_set_lint(&c->lapic, 0, atomic_load(&v->m->irqchip.pic_intr), &eff);
 	v->user_index = u->bus.count;
 	u->cpus[v->user_index] = v;
 	if (apic_bus_add(&u->bus, &c->lapic) < 0)

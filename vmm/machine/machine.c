@@ -160,6 +160,8 @@ static int enable_caps(struct machine *m, struct error *err)
 	 * KVM_X86_QUIRK_LINT0_REENABLED). A KVM too old to know keeps its quirk.
 	 */
 	kvm_vm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS, KVM_X86_QUIRK_LINT0_REENABLED);
+	/* Else one that is pending survives a reset; a KVM too old to know (before 6.0) keeps it. */
+	kvm_vm_enable_cap(m->vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1);
 	return 0;
 }
 

@@ -89,6 +89,7 @@ static void write_handoff(struct machine *m, uint64_t fdt, uint64_t tables, uint
 {
 	const struct image *img = m->cfg.image;
 	uint32_t mode = img->mode, fdt32 = (uint32_t)fdt, cr3 = (uint32_t)tables;
+	uint32_t rtc = m->cfg.board->rtc_port;
 	uint16_t far[2] = {(uint16_t)img->entry, (uint16_t)((img->entry & 0xf0000) >> 4)};
 
 	memcpy(m->rom + HANDOFF_MODE_OFF, &mode, sizeof(mode));
@@ -98,6 +99,7 @@ static void write_handoff(struct machine *m, uint64_t fdt, uint64_t tables, uint
 	memcpy(m->rom + HANDOFF_EBX_OFF, &ebx, sizeof(ebx));
 	memcpy(m->rom + HANDOFF_FAR_OFF, far, sizeof(far));
 	memcpy(m->rom + HANDOFF_CR3_OFF, &cr3, sizeof(cr3));
+	memcpy(m->rom + HANDOFF_RTC_OFF, &rtc, sizeof(rtc));
 }
 
 static bool image_touches(const struct image *img, uint64_t start, uint64_t end)
@@ -161,8 +163,9 @@ int memory_load(struct machine *m, struct error *err)
 
 void memory_clear(struct machine *m)
 {
-	/* Anonymous and private: pages that are dropped read as zero. */
-	madvise(m->ram.host, m->ram.size, MADV_DONTNEED);
+	/* Anonymous and private: pages that are dropped read as zero. Locked ones cannot be dropped. */
+	if (madvise(m->ram.host, m->ram.size, MADV_DONTNEED) < 0)
+		memset(m->ram.host, 0, m->ram.size);
 }
 
 void memory_destroy(struct machine *m)

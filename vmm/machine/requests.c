@@ -52,21 +52,15 @@ static void go_on(struct machine *m)
 		vcpus_resume(m);
 }
 
-/* RAM as this kind leaves it. */
-static int reset_memory(struct machine *m, enum reset_kind kind, struct error *err)
+static bool is_warm(enum reset_kind kind)
 {
-	bool warm = kind == RESET_SOFT || kind == RESET_KBC || kind == RESET_TRIPLE_FAULT;
-
-	/* The guest goes on where the vector at 0x467 says, with all that it has. */
-	if (warm && (m->cfg.keep_ram || platform_warm_vector(m)))
-		return 0;
-	if (!warm)
-		memory_clear(m);
-	return memory_load(m, err);
+	return kind == RESET_SOFT || kind == RESET_KBC || kind == RESET_TRIPLE_FAULT;
 }
 
 static void reset(struct machine *m, enum reset_kind kind)
 {
+	/* With the vector at 0x467 the guest goes on there, with all that it has. */
+	bool keep_ram = is_warm(kind) && (m->cfg.keep_ram || platform_warm_vector(m));
 	struct error err;
 	int r;
 
@@ -77,17 +71,20 @@ static void reset(struct machine *m, enum reset_kind kind)
 	}
 	m->resets++;
 	trace(m, -1, "reset: %s", reset_kind_name(kind));
-	/* First: devices' resets change what it asks them. */
-	r = reset_memory(m, kind, &err);
-	if (r < 0) {
-		machine_end(m, OUTCOME_KVM, 0, 0, "reset: %s", err.text);
-		return;
-	}
 	if (kind != RESET_SOFT)
 		m->plug.asked = false; /* the device that asked is reset */
 	r = machine_reset_state(m, kind);
-	if (r < 0)
+	if (r < 0) {
 		machine_end(m, OUTCOME_KVM, 0, 0, "reset: %s", strerror(-r));
+		return;
+	}
+	/* RAM last: until here KVM may have written to it for a CPU of the old life. */
+	if (keep_ram)
+		return;
+	if (!is_warm(kind))
+		memory_clear(m);
+	if (memory_load(m, &err) < 0)
+		machine_end(m, OUTCOME_KVM, 0, 0, "reset: %s", err.text);
 }
 
 void machine_reset_now(struct machine *m, enum reset_kind kind)
@@ -108,6 +105,8 @@ void machine_pause(struct machine *m)
 
 void machine_resume(struct machine *m)
 {
+	if (!m->paused)
+		return;
 	m->paused = false;
 	go_on(m);
 }
@@ -134,51 +133,74 @@ void machine_serve_requests(struct machine *m)
 		serve_plug(m);
 }
 
-int vcpu_send_nmi(struct vcpu *v, struct error *err)
+/* A CPU that waits for INIT or SIPI takes no NMI, and would keep KVM busy with one that is pending. */
+static int send_nmi(struct vcpu *v, struct error *err)
 {
-	struct machine *m = v->m;
+	uint32_t state;
+	int r = kvm_vcpu_get_mp_state(v->fd, &state);
+
+	if (r == 0 && (state == KVM_MP_STATE_UNINITIALIZED || state == KVM_MP_STATE_INIT_RECEIVED))
+		return error_set(err, EXIT_SETUP, "CPU %u waits for SIPI, and takes no NMI",
+				 v->index);
+	if (r == 0)
+		r = kvm_vcpu_nmi(v->fd);
+	return r < 0 ? error_set(err, EXIT_KVM, "KVM_NMI: %s", strerror(-r)) : 0;
+}
+
+/* As by its pin. A message would find all CPUs with the ID that the guest has given this one. */
+static int send_init(struct vcpu *v, struct error *err)
+{
+	struct kvm_vcpu_events e = {.flags = 0};
+	int r = kvm_vcpu_get_events(v->fd, &e);
+
+	e.flags |= KVM_VCPUEVENT_VALID_SMM;
+	e.smi.latched_init = 1;
+	if (r == 0)
+		r = kvm_vcpu_set_events(v->fd, &e);
+	return r < 0 ? error_set(err, EXIT_KVM, "KVM_SET_VCPU_EVENTS: %s", strerror(-r)) : 0;
+}
+
+/* One that runs is held meanwhile, else an ioctl waits until it happens to leave the guest. */
+static int held(struct vcpu *v, int (*send)(struct vcpu *, struct error *), struct error *err)
+{
 	int r;
 
 	if (!v->plugged)
 		return error_set(err, EXIT_SETUP, "CPU %u is not there", v->index);
-	if (v->user) {
-		const struct lapic_effects nmi = {.nmi = true};
-
-		user_act(v, &nmi);
-		return 0;
-	}
-	machine_unlock(m);
-	vcpu_hold(v); /* else the ioctl waits until the CPU happens to leave the guest */
-	machine_lock(m);
-	r = kvm_vcpu_nmi(v->fd);
+	machine_unlock(v->m);
+	vcpu_hold(v);
+	machine_lock(v->m);
+	r = send(v, err);
 	vcpu_release(v);
-	return r < 0 ? error_set(err, EXIT_KVM, "KVM_NMI: %s", strerror(-r)) : 0;
+	return r;
+}
+
+static int user_send_nmi(struct vcpu *v, struct error *err)
+{
+	const struct lapic_effects nmi = {.nmi = true};
+
+	if (v->user->activity == USER_WAIT_SIPI)
+		return error_set(err, EXIT_SETUP, "CPU %u waits for SIPI, and takes no NMI",
+				 v->index);
+	user_act(v, &nmi);
+	return 0;
+}
+
+static int user_send_init(struct vcpu *v, struct error *err)
+{
+	const struct lapic_effects init = {.init = true};
+
+	(void)err;
+	user_act(v, &init);
+	return 0;
+}
+
+int vcpu_send_nmi(struct vcpu *v, struct error *err)
+{
+	return held(v, v->user ? user_send_nmi : send_nmi, err);
 }
 
 int vcpu_send_init(struct vcpu *v, struct error *err)
 {
-	const struct kvm_msi msi = {
-		.address_lo = 0xfee00000u | (v->apic_id & 0xff) << 12,
-		.address_hi = v->apic_id & 0xffffff00u,
-		.data = (uint32_t)APIC_INIT << 8 | 1u << 14,
-	};
-	int r;
-
-	if (!v->plugged)
-		return error_set(err, EXIT_SETUP, "CPU %u is not there", v->index);
-	if (v->user) {
-		const struct lapic_effects init = {.init = true};
-
-		user_act(v, &init);
-		return 0;
-	}
-	r = kvm_vm_signal_msi(v->m->vm, &msi);
-	if (r < 0)
-		return error_set(err, EXIT_KVM, "KVM_SIGNAL_MSI: %s", strerror(-r));
-	if (r == 0)
-		return error_set(err, EXIT_SETUP,
-				 "the APIC of CPU %u took no INIT: it is globally disabled, or "
-				 "the guest has changed its ID",
-				 v->index);
-	return 0;
+	return held(v, v->user ? user_send_init : send_init, err);
 }

@@ -8,6 +8,8 @@
 #include "machine/internal.h"
 #include "machine/state_priv.h"
 
+#define MSR_TSC 0x10
+
 static int reset_hotplug(struct machine *m, enum reset_kind kind)
 {
 	(void)kind;
@@ -57,7 +59,7 @@ const struct machine_row machine_rows[] = {
 	{"ports", DEVICE, "IBM PS/2 Hardware Interface Technical Reference; ICH, 'RST_CNT'",
 	 "it has no line: anywhere. A guest that soft-resets twice clears RST_CPU in between",
 	 NULL},
-	{"debug-exit", DEVICE, "devices/debug_exit.h", "it has no state: anywhere", NULL},
+	{"debug-exit", 0, "devices/debug_exit.h", "it has no state: anywhere", NULL},
 	{"pic", DEVICE, "8259A, 'Initialization Command Words'; ICH, 'ELCR'",
 	 "behind the devices: edges of falling lines leave nothing behind", NULL},
 	{"ioapic", DEVICE, "82093AA, 'Register Description'", "as the PIC", NULL},
@@ -76,6 +78,21 @@ static int reset_row(struct machine *m, const struct machine_row *row, enum rese
 	return 0;
 }
 
+/*
+ * A TSC that the host writes within a second of the one that KVM expects counts as an attempt to synchronise it, and goes
+ * on. So it is first set far away, and then the same for all, those that are not plugged in included: KVM's master
+ * clock wants all of them alike (kvm_synchronize_tsc, pvclock_update_vm_gtod_copy).
+ */
+static int restart_tsc(struct machine *m)
+{
+	int r = kvm_vcpu_set_msr(m->vcpus[0].fd, MSR_TSC, 1ull << 60);
+
+	for (unsigned i = 0; i < m->nvcpus && r == 0; i++)
+		if (m->vcpus[i].created)
+			r = kvm_vcpu_set_msr(m->vcpus[i].fd, MSR_TSC, 1);
+	return r;
+}
+
 int machine_reset_state(struct machine *m, enum reset_kind kind)
 {
 	int r;
@@ -88,6 +105,9 @@ int machine_reset_state(struct machine *m, enum reset_kind kind)
 		}
 	}
 	m->queued = 0; /* messages that the rows above caused */
+	r = state_left_out(m, "TSC") ? 0 : restart_tsc(m);
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < m->nvcpus; i++) {
 		/* One that was taken out is reset already, and stays deaf: its APIC is disabled. */
 		r = m->vcpus[i].plugged ? vcpu_reset(&m->vcpus[i], kind) : 0;

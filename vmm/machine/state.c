@@ -23,7 +23,7 @@
 
 /* At power-on a vCPU is fresh from KVM, and most of it is right. */
 const struct state_row state_rows[] = {
-	{.what = "SMM",
+	{.what = "SMM and nested",
 	 .kinds = RESETS | INIT,
 	 .section =
 		 "SDM vol. 3C, 'Default Treatment of SMI Delivery'; api.rst, KVM_SET_NESTED_STATE",
@@ -32,7 +32,7 @@ const struct state_row state_rows[] = {
 	 .set = state_smm_set,
 	 .reset = state_smm_reset},
 	{.what = "MP state",
-	 .kinds = RESETS | INIT,
+	 .kinds = POWER_ON | RESETS | INIT,
 	 .section =
 		 "SDM vol. 3A, 'MP Initialization Protocol Algorithm'; api.rst, KVM_GET_MP_STATE",
 	 .why = "reading it makes KVM act on INITs and SIPIs on their way, which write what follows",
@@ -97,14 +97,14 @@ const struct state_row state_rows[] = {
 	 .set = state_lapic_set,
 	 .reset = state_lapic_reset},
 	{.what = "TSC deadline",
-	 .kinds = RESETS | INIT,
+	 .kinds = 0, /* LVTT's reset disarms it: for restoring */
 	 .section = "SDM vol. 3A, 'TSC-Deadline Mode'",
 	 .why = "after LVTT: in another timer mode a deadline is dropped",
 	 .get = state_deadline_get,
 	 .set = state_deadline_set,
 	 .reset = state_deadline_reset},
 	{.what = "nested state",
-	 .kinds = RESETS | INIT,
+	 .kinds = 0, /* the first row has left it: for restoring */
 	 .section = "api.rst, KVM_SET_NESTED_STATE; SDM vol. 3C, 'VMXON'; APM vol. 2, 'VMRUN'",
 	 .why = "after CR4, EFER and IA32_FEATURE_CONTROL, without which KVM refuses it",
 	 .get = state_nested_get,
@@ -137,6 +137,13 @@ int vcpu_get_state(struct vcpu *v, struct cpu_state *s)
 	return 0;
 }
 
+/* What KVM said at the last exit was said of another state: nothing is injected on the strength of it. */
+static void forget_readiness(struct vcpu *v)
+{
+	v->run->ready_for_interrupt_injection = 0;
+	v->run->if_flag = 0;
+}
+
 int vcpu_set_state(struct vcpu *v, const struct cpu_state *s)
 {
 	for (unsigned i = 0; i < state_row_count; i++) {
@@ -145,6 +152,7 @@ int vcpu_set_state(struct vcpu *v, const struct cpu_state *s)
 		if (r < 0)
 			return failed(v, "writing", &state_rows[i], r);
 	}
+	forget_readiness(v);
 	return 0;
 }
 
@@ -181,5 +189,6 @@ int vcpu_reset(struct vcpu *v, enum reset_kind kind)
 		if (r < 0)
 			return failed(v, "reset:", row, r);
 	}
+	forget_readiness(v);
 	return 0;
 }

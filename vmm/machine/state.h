@@ -79,6 +79,7 @@ extern const unsigned state_row_count;
 
 /* What becomes of an MSR, or of a range of them. */
 enum msr_rule {
+	MSR_TRY,   /* as MSR_RESET, where KVM lets the host write it (KVM on SVM: LASTBRANCH*) */
 	MSR_RESET, /* to `value` by the kinds named; others leave it alone */
 	MSR_FRESH, /* by the kinds named to what KVM made the vCPU with: the model decides */
 	MSR_KEEP,  /* what the CPU is or the host set up; no reset touches it */

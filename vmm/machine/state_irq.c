@@ -82,20 +82,22 @@ void state_smm_reset(const struct vcpu *v, struct cpu_state *s, enum reset_kind 
 		memset(&s->events.smi, 0, sizeof(s->events.smi));
 }
 
-/* Out of nested virtualisation, into or out of SMM, with nothing pending: what the rows below need. */
+/* Out of nested virtualisation, into or out of SMM; what is pending stays so. */
 int state_smm_set(struct vcpu *v, const struct cpu_state *s)
 {
-	struct kvm_vcpu_events e = {.smi = s->events.smi};
-	struct cpu_state left;
-	int r = state_nested_get(v, &left);
+	struct cpu_state now;
+	int r = state_nested_get(v, &now);
 
-	e.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
-		  (s->events.flags & KVM_VCPUEVENT_VALID_SMM);
 	if (r < 0)
 		return r;
-	state_nested_reset(v, &left, RESET_HARD);
-	r = state_nested_set(v, &left);
-	return r < 0 ? r : kvm_vcpu_set_events(v->fd, &e);
+	state_nested_reset(v, &now, RESET_HARD);
+	r = state_nested_set(v, &now);
+	if (r == 0)
+		r = kvm_vcpu_get_events(v->fd, &now.events);
+	if (r < 0 || !(s->events.flags & KVM_VCPUEVENT_VALID_SMM))
+		return r;
+	now.events.smi = s->events.smi;
+	return kvm_vcpu_set_events(v->fd, &now.events);
 }
 
 /* --- MP state */
@@ -130,15 +132,10 @@ static bool is_bsp(const struct vcpu *v, enum reset_kind kind)
 	return kvm_vcpu_get_sregs(v->fd, &sregs) == 0 && sregs.apic_base & APIC_BASE_BSP;
 }
 
-/* To KVM a CPU that waits for SIPI is one that has received INIT; until then it is uninitialized. */
+/* Waiting for SIPI: to KVM that is to have received INIT, while its "uninitialized" would take no SIPI yet. */
 void state_mp_reset(const struct vcpu *v, struct cpu_state *s, enum reset_kind kind)
 {
-	if (is_bsp(v, kind))
-		s->mp_state = KVM_MP_STATE_RUNNABLE;
-	else if (kind == RESET_INIT && !v->user)
-		s->mp_state = KVM_MP_STATE_INIT_RECEIVED;
-	else
-		s->mp_state = KVM_MP_STATE_UNINITIALIZED;
+	s->mp_state = is_bsp(v, kind) ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
 }
 
 /* --- TSC, LAPIC, deadline, events */
@@ -157,12 +154,14 @@ int state_tsc_set(struct vcpu *v, const struct cpu_state *s)
 	return r;
 }
 
-/* To KVM a 0 from the host means "like the other vCPUs" (kvm_synchronize_tsc); 1 starts the count anew. */
+/*
+ * To KVM a 0 from the host means "like the other vCPUs" (kvm_synchronize_tsc), which is for a CPU that is plugged
+ * in; 1 starts the count anew: see machine_reset_state().
+ */
 void state_tsc_reset(const struct vcpu *v, struct cpu_state *s, enum reset_kind kind)
 {
-	(void)v;
 	(void)kind;
-	s->tsc = 1;
+	s->tsc = v->plugged;
 }
 
 int state_lapic_get(struct vcpu *v, struct cpu_state *s)
@@ -255,7 +254,7 @@ void state_events_reset(const struct vcpu *v, struct cpu_state *s, enum reset_ki
 	(void)v;
 	s->events = (struct kvm_vcpu_events){
 		.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
-			 (old.flags & KVM_VCPUEVENT_VALID_SMM),
+			 (old.flags & (KVM_VCPUEVENT_VALID_SMM | KVM_VCPUEVENT_VALID_TRIPLE_FAULT)),
 	};
 	s->pending = (struct cpu_pending){.extint = -1, .sipi = -1};
 	if (kind != RESET_INIT)

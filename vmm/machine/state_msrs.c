@@ -71,8 +71,8 @@ const struct msr_row msr_rows[] = {
 	{0x1cc, 0x1d4, "IA32_FRED", MSR_RESET, RESETS, 0,
 	 "Flexible Return and Event Delivery Specification, 'RESET and INIT'", false},
 	{0x1d9, 0x1d9, "IA32_DEBUGCTL", MSR_RESET, RESETS, 0, DEBUG, true},
-	{0x1db, 0x1dc, "LASTBRANCH", MSR_RESET, RESETS, 0, DEBUG, false},
-	{0x1dd, 0x1de, "LASTINT", MSR_RESET, RESETS, 0, DEBUG, false},
+	{0x1db, 0x1dc, "LASTBRANCH", MSR_TRY, RESETS, 0, DEBUG, false},
+	{0x1dd, 0x1de, "LASTINT", MSR_TRY, RESETS, 0, DEBUG, false},
 	{0x1fc, 0x1fc, "MSR_POWER_CTL", MSR_RESET, RESETS, 0,
 	 "SDM vol. 4, MSR_POWER_CTL; KVM makes it 0", false},
 	{0x200, 0x20f, "IA32_MTRR_PHYS", MSR_RESET, RESETS, 0, MTRR, true},
@@ -221,7 +221,8 @@ static int write_all(struct vcpu *v, const struct kvm_msr_entry *entries, unsign
 		row = msr_row_find(entries[i].index);
 		trace(v->m, (int)v->index, "MSR 0x%x (%s): KVM refuses 0x%llx", entries[i].index,
 		      row ? row->name : "no row", (unsigned long long)entries[i].data);
-		result = -EINVAL;
+		if (!row || row->rule != MSR_TRY)
+			result = -EINVAL;
 	}
 	return result;
 }
@@ -317,7 +318,7 @@ bool msr_after(const struct vcpu *v, uint32_t index, enum reset_kind kind, uint6
 
 	if (!row || !(row->kinds & STATE_KIND(kind)))
 		return false;
-	if (row->rule == MSR_RESET) {
+	if (row->rule == MSR_RESET || row->rule == MSR_TRY) {
 		*value = row->value;
 		return true;
 	}

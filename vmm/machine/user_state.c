@@ -12,7 +12,7 @@ uint32_t user_get_mp_state(const struct vcpu *v)
 	static const uint32_t states[] = {
 		[USER_RUNNING] = KVM_MP_STATE_RUNNABLE,
 		[USER_HALTED] = KVM_MP_STATE_HALTED,
-		[USER_WAIT_SIPI] = KVM_MP_STATE_UNINITIALIZED,
+		[USER_WAIT_SIPI] = KVM_MP_STATE_INIT_RECEIVED,
 	};
 
 	return states[v->user->activity];
@@ -27,7 +27,7 @@ int user_set_mp_state(struct vcpu *v, uint32_t state)
 	case KVM_MP_STATE_HALTED:
 		v->user->activity = USER_HALTED;
 		return 0;
-	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_INIT_RECEIVED:
 		v->user->activity = USER_WAIT_SIPI;
 		return 0;
 	default:

@@ -36,11 +36,11 @@ int vcpu_create(struct vcpu *v, struct error *err)
 		return error_set(err, EXIT_SETUP, "vCPU %u: KVM_SET_CPUID2: %s", index,
 				 strerror(-r));
 	msrs_note_fresh(v);
+	if (m->irqchip.ops->add_vcpu && m->irqchip.ops->add_vcpu(v, err) < 0)
+		return -1;
 	r = m->cfg.raw_cpus ? 0 : vcpu_reset(v, RESET_POWER_ON);
 	if (r < 0)
 		return error_set(err, EXIT_SETUP, "vCPU %u: power-on: %s", index, strerror(-r));
-	if (m->irqchip.ops->add_vcpu && m->irqchip.ops->add_vcpu(v, err) < 0)
-		return -1;
 	v->created = true;
 	return 0;
 }
@@ -132,15 +132,23 @@ int vcpus_create(struct machine *m, struct error *err)
 /*
  * Completes the access that the last exit was about: KVM does the second half of it (advance RIP,
  * store what was read) at the next KVM_RUN, which must not happen after a reset has set RIP.
- * With immediate_exit KVM does that and returns. An access of many parts exits again for each.
+ * With immediate_exit KVM does that and returns. An access of many parts exits again for each. A vector that KVM
+ * was given and the CPU has not taken yet is brought to where a reset can find it.
  */
 void vcpu_settle(struct vcpu *v)
 {
 	for (unsigned parts = 0; parts < 4096; parts++) {
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-		if (kvm_vcpu_run(v->fd) != 0 || !vcpu_handle_exit(v))
+		if (kvm_vcpu_run(v->fd) != 0)
+			break;
+		if (!vcpu_handle_exit(v))
 			return;
 	}
+	if (!v->given)
+		return;
+	v->given = false;
+	__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	kvm_vcpu_take_up(v->fd, KICK_SIGNAL);
 }
 
 static bool must_wait(const struct vcpu *v)
@@ -148,6 +156,22 @@ static bool must_wait(const struct vcpu *v)
 	int stop = atomic_load(&v->m->stop);
 
 	return stop == STOP_PARK || (stop == STOP_NONE && atomic_load(&v->held));
+}
+
+/* Out of the way until it may go on, or the end has come. */
+static void vcpu_park(struct vcpu *v)
+{
+	struct machine *m = v->m;
+
+	pthread_mutex_lock(&m->park);
+	v->state = VCPU_PARKED;
+	m->running--;
+	pthread_cond_broadcast(&m->parked);
+	while (must_wait(v))
+		pthread_cond_wait(&m->parked, &m->park);
+	v->state = VCPU_RUNNING;
+	m->running++;
+	pthread_mutex_unlock(&m->park);
 }
 
 /*
@@ -158,27 +182,18 @@ static bool vcpu_checkpoint(struct vcpu *v)
 {
 	struct machine *m = v->m;
 
-	v->seen = atomic_load(&v->wakeups);
-	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_SEQ_CST))
-		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-	if (atomic_load(&m->stop) == STOP_NONE && !atomic_load(&v->held))
-		return true;
-	if (atomic_load(&m->stop) != STOP_QUIT)
+	for (;;) {
+		v->seen = atomic_load(&v->wakeups);
+		if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_SEQ_CST))
+			__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		if (atomic_load(&m->stop) == STOP_NONE && !atomic_load(&v->held))
+			return true;
+		if (atomic_load(&m->stop) == STOP_QUIT)
+			return false;
 		vcpu_settle(v);
-	pthread_mutex_lock(&m->park);
-	v->state = VCPU_PARKED;
-	m->running--;
-	pthread_cond_broadcast(&m->parked);
-	while (must_wait(v))
-		pthread_cond_wait(&m->parked, &m->park);
-	if (atomic_load(&m->stop) == STOP_NONE) {
-		v->state = VCPU_RUNNING;
-		m->running++;
+		vcpu_park(v);
 	}
-	pthread_mutex_unlock(&m->park);
-	return atomic_load(&m->stop) == STOP_NONE;
 }
-
 static bool vcpu_run_once(struct vcpu *v)
 {
 	struct machine *m = v->m;
@@ -199,6 +214,7 @@ static bool vcpu_run_once(struct vcpu *v)
 		machine_end(m, OUTCOME_KVM, v->index, 0, "KVM_RUN: %s", strerror(-r));
 		return false;
 	}
+	v->given = false;
 	v->exits++;
 	return vcpu_handle_exit(v);
 }
@@ -351,6 +367,25 @@ void vcpu_release(struct vcpu *v)
 	atomic_fetch_sub(&v->held, 1);
 	pthread_cond_broadcast(&v->m->parked);
 	pthread_mutex_unlock(&v->m->park);
+}
+
+void vcpus_shut_out(struct machine *m)
+{
+	for (unsigned i = 0; i < m->nvcpus; i++) {
+		struct vcpu *v = &m->vcpus[i];
+
+		if (!v->started || pthread_equal(v->thread, pthread_self()))
+			continue;
+		atomic_fetch_add(&v->held, 1);
+		vcpu_kick(v);
+	}
+}
+
+void vcpus_let_in(struct machine *m)
+{
+	for (unsigned i = 0; i < m->nvcpus; i++)
+		if (m->vcpus[i].started && !pthread_equal(m->vcpus[i].thread, pthread_self()))
+			vcpu_release(&m->vcpus[i]);
 }
 
 void vcpus_quit(struct machine *m)

@@ -109,7 +109,7 @@ static const struct manual_row rows[] = {
 static const struct {
 	uint32_t index;
 	uint64_t value;
-	enum { INIT_KEEPS, INIT_ANY } init;
+	enum { INIT_KEEPS, INIT_CLEARS, INIT_ANY } init;
 	const char *section;
 } msrs[] = {
 	{0x3a, 0, INIT_KEEPS, "SDM 4, IA32_FEATURE_CONTROL: lock cleared by RESET"},
@@ -124,7 +124,7 @@ static const struct {
 	{0x1d9, 0, INIT_KEEPS, "SDM 3B, IA32_DEBUGCTL: cleared by RESET"},
 	{0x277, 0x0007040600070406, INIT_KEEPS, "SDM 3A, Programming the PAT"},
 	{0x2ff, 0, INIT_KEEPS, "SDM 3A, MTRR Initialization: disabled"},
-	{0xd90, 0, INIT_KEEPS, "SDM 1, IA32_BNDCFGS: 0 on RESET"},
+	{0xd90, 0, INIT_CLEARS, STATES},
 	{0xda0, 0, INIT_KEEPS, STATES},
 	{0x38d, 0, INIT_KEEPS, "SDM 3B, IA32_FIXED_CTR_CTRL: 0 on RESET"},
 	{0xc0000081, 0, INIT_KEEPS, "APM 2, Processor Initialization State"},
@@ -161,7 +161,7 @@ static void expect_msr(const struct field *f, const struct subject *s, uint64_t 
 		e->section = msrs[i].section;
 		e->value = msrs[i].value;
 		e->any = s->situation == INIT && msrs[i].init == INIT_ANY;
-		resets = s->situation != INIT;
+		resets = s->situation != INIT || msrs[i].init == INIT_CLEARS;
 		break;
 	}
 	if (resets)
@@ -185,19 +185,14 @@ static uint32_t signature(const struct machine *m)
 	return 0;
 }
 
-/*
- * APs wait for SIPI after RESET as after INIT. Where the LAPIC is not KVM's, it does not know that state,
- * and "uninitialized" stands for it. Whether a CPU is the boot CPU, its APIC says.
- */
+/* APs wait for SIPI after RESET as after INIT. Whether a CPU is the boot CPU, its APIC says. */
 static uint64_t mp_state(const struct subject *s)
 {
 	bool bsp = s->v->index == 0;
 
-	if (s->situation == INIT)
+	if (s->situation == INIT && s->before)
 		bsp = s->before->s.sregs.apic_base & LAPIC_BASE_BSP;
-	if (bsp)
-		return KVM_MP_STATE_RUNNABLE;
-	return s->v->user ? KVM_MP_STATE_UNINITIALIZED : KVM_MP_STATE_INIT_RECEIVED;
+	return bsp ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED;
 }
 
 /* "Logical Destination Mode in x2APIC Mode": it follows from the ID. */
@@ -214,21 +209,10 @@ static uint64_t ldr(const struct subject *s, struct expectation *e)
 /* The time since the reset began: seconds at most, while what was there before is years. */
 #define TSC_SMALL (1ull << 37)
 
-static void apply(const struct manual_row *row, const struct subject *s, uint64_t before,
-		  uint64_t now, struct expectation *e)
+static void apply_lapic(const struct manual_row *row, const struct subject *s,
+			struct expectation *e)
 {
 	switch (row->rule) {
-	case IS:
-		break;
-	case ANY:
-		e->any = true;
-		break;
-	case SIGNATURE:
-		e->value = signature(s->v->m);
-		break;
-	case MP_STATE:
-		e->value = mp_state(s);
-		break;
 	case APIC_BASE:
 		e->value = LAPIC_DEFAULT_BASE | LAPIC_BASE_ENABLE |
 			   (s->v->index == 0 ? LAPIC_BASE_BSP : 0);
@@ -247,18 +231,46 @@ static void apply(const struct manual_row *row, const struct subject *s, uint64_
 		if ((lapic_get(&s->now->s, 0x30) >> 16 & 0xff) < 6)
 			e->also = 0;
 		break;
+	default:
+		break;
+	}
+}
+
+/* It counts on over INIT; what it is at creation is up to the host. */
+static void apply_tsc(const struct subject *s, uint64_t before, uint64_t now, struct expectation *e)
+{
+	e->any = s->situation == CREATED;
+	if (s->situation == INIT)
+		e->value = now >= before ? now : before;
+	else
+		e->value = now < TSC_SMALL ? now : 0;
+}
+
+static void apply(const struct manual_row *row, const struct subject *s, uint64_t before,
+		  uint64_t now, struct expectation *e)
+{
+	switch (row->rule) {
+	case IS:
+		break;
+	case ANY:
+		e->any = true;
+		break;
+	case SIGNATURE:
+		e->value = signature(s->v->m);
+		break;
+	case MP_STATE:
+		e->value = mp_state(s);
+		break;
 	case CR0: /* footnote: INIT leaves CD and NW alone */
 		if (s->situation == INIT)
 			e->value = (e->value & ~CD_NW) | (before & CD_NW);
 		break;
 	case TSC:
-		if (s->situation == CREATED)
-			e->any = true;
-		else if (s->situation == INIT)
-			e->value = now >= before ? now : before;
-		else
-			e->value = now < TSC_SMALL ? now : 0;
+		apply_tsc(s, before, now, e);
 		return;
+	default:
+		apply_lapic(row, s, e);
+		break;
 	}
 	if (s->situation == INIT && row->init_keeps)
 		e->value = e->also = before;

@@ -134,6 +134,7 @@ void legal_learn(struct legal *l, struct vcpu *v, const struct cpu_state *fresh)
 		learn_msr(l, i, v, fresh->msrs[i].index, fresh->msrs[i].data);
 	l->tsc = tsc_takes(v);
 	l->smm = kvm_check(v->m->kvm, KVM_CAP_X86_SMM);
+	l->triple_fault = kvm_check(v->m->kvm, KVM_CAP_X86_TRIPLE_FAULT_EVENT);
 }
 
 /* --- a state */
@@ -310,6 +311,10 @@ static void garbage_events(const struct legal *l, struct rng *rng, struct cpu_st
 	default:
 		break;
 	}
+	if (l->triple_fault) {
+		e->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+		e->triple_fault.pending = (uint8_t)rng_below(rng, 2);
+	}
 	if (!l->smm)
 		return;
 	e->flags |= KVM_VCPUEVENT_VALID_SMM;
@@ -339,7 +344,7 @@ static void garbage_pending(struct rng *rng, const struct vcpu *v, struct cpu_st
 static uint32_t garbage_mp_state(struct rng *rng, const struct vcpu *v)
 {
 	static const uint32_t states[] = {KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_HALTED,
-					  KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED};
+					  KVM_MP_STATE_INIT_RECEIVED, KVM_MP_STATE_UNINITIALIZED};
 
 	return states[rng_below(rng, v->user ? 3 : 4)];
 }

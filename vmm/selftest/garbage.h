@@ -22,6 +22,7 @@ struct legal {
 	} msr[STATE_MSRS];
 	bool tsc; /* can be set */
 	bool smm;
+	bool triple_fault; /* KVM shows one that is pending */
 };
 
 /* fresh: the state of v at power-on, in which it is left. */

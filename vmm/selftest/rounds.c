@@ -122,7 +122,6 @@ static const char *const constants[] = {
 	"LDTR.type",
 	"exception.pending",
 	"interrupt.soft",
-	"triple fault",
 	"sipi: INIT pending",
 	"sipi: SIPI pending",
 	"PIT.flags",
@@ -148,6 +147,8 @@ static bool constant_name(const struct bench *b, const char *name)
 
 	if (AMONG(name, constants) || (!b->legal.smm && strncmp(name, "SMI.", 4) == 0))
 		return true;
+	if (strcmp(name, "triple fault") == 0)
+		return !b->legal.triple_fault;
 	if (strcmp(name, "LAPIC.LVT CMCI") == 0)
 		return !version6;
 	if (strcmp(name, "sipi: ExtINT vector") == 0)

@@ -40,13 +40,7 @@ static bool state_row_here(const struct legal *l, const struct state_row *row, s
 {
 	static struct cpu_state a, b;
 
-	/* The LAPIC's row has disarmed the deadline, that of SMM has left nested operation. */
-	if (strcmp(row->what, "TSC deadline") == 0 || strcmp(row->what, "nested state") == 0)
-		return false;
-	/* The first row has cleared what is KVM's, and in this mode there is nothing else. */
-	if (strcmp(row->what, "events") == 0 && v->m->cfg.irqchip == IRQCHIP_KERNEL)
-		return false;
-	if (strcmp(row->what, "SMM") == 0)
+	if (strcmp(row->what, "SMM and nested") == 0)
 		return l->smm;
 	if (strcmp(row->what, "TSC") == 0)
 		return l->tsc;
@@ -75,6 +69,11 @@ static bool machine_row_here(const struct bench *b, const struct machine_row *ro
 	return false;
 }
 
+static void list_row(const char *name, unsigned kinds, bool here)
+{
+	printf("%s\t%s\n", name, !kinds ? "keep" : here ? "here" : "absent");
+}
+
 int selftest_list(enum irqchip_mode mode, struct error *err)
 {
 	const struct selftest_config cfg = {.mode = mode};
@@ -84,17 +83,13 @@ int selftest_list(enum irqchip_mode mode, struct error *err)
 	if (!b)
 		return -1;
 	for (unsigned i = 0; i < state_row_count; i++)
-		printf("%s\t%s\n", state_rows[i].what,
-		       state_row_here(&b->legal, &state_rows[i], &b->rig.m->vcpus[0]) ? "here"
-										      : "absent");
+		list_row(state_rows[i].what, state_rows[i].kinds,
+			 state_row_here(&b->legal, &state_rows[i], &b->rig.m->vcpus[0]));
 	for (unsigned i = 0; i < msr_row_count; i++)
-		printf("%s\t%s\n", msr_rows[i].name,
-		       msr_rows[i].rule == MSR_KEEP || msr_rows[i].rule == MSR_OTHER ? "keep"
-		       : msr_row_here(b, &msr_rows[i])				     ? "here"
-										     : "absent");
+		list_row(msr_rows[i].name, msr_rows[i].kinds, msr_row_here(b, &msr_rows[i]));
 	for (unsigned i = 0; i < machine_row_count; i++)
-		printf("%s\t%s\n", machine_rows[i].what,
-		       machine_row_here(b, &machine_rows[i]) ? "here" : "absent");
+		list_row(machine_rows[i].what, machine_rows[i].kinds,
+			 machine_row_here(b, &machine_rows[i]));
 	bench_close(b);
 	return 0;
 }
