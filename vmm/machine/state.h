@@ -83,6 +83,7 @@ enum msr_rule {
 	MSR_RESET, /* to `value` by the kinds named; others leave it alone */
 	MSR_FRESH, /* by the kinds named to what KVM made the vCPU with: the model decides */
 	MSR_KEEP,  /* what the CPU is or the host set up; no reset touches it */
+	MSR_CLOCK, /* no reset touches it, and it counts */
 	MSR_OTHER, /* another row has it, of this table or of state_rows */
 };
 

@@ -92,10 +92,20 @@ int state_smm_set(struct vcpu *v, const struct cpu_state *s)
 		return r;
 	state_nested_reset(v, &now, RESET_HARD);
 	r = state_nested_set(v, &now);
-	if (r == 0)
-		r = kvm_vcpu_get_events(v->fd, &now.events);
 	if (r < 0 || !(s->events.flags & KVM_VCPUEVENT_VALID_SMM))
 		return r;
+	/* KVM lets no CPU that waits for SIPI into SMM; who it is, the next row says. */
+	if ((s->events.smi.smm || s->events.smi.pending) && !v->user)
+		r = kvm_vcpu_set_mp_state(v->fd, KVM_MP_STATE_RUNNABLE);
+	if (r == 0)
+		r = kvm_vcpu_get_events(v->fd, &now.events);
+	if (r < 0)
+		return r;
+	/* Linux 5.10 forgets of an NMI that SMM came in the middle of only while it is in SMM. */
+	if (now.events.smi.smm && now.events.smi.smm_inside_nmi && !s->events.smi.smm) {
+		now.events.smi.smm_inside_nmi = 0;
+		kvm_vcpu_set_events(v->fd, &now.events);
+	}
 	now.events.smi = s->events.smi;
 	return kvm_vcpu_set_events(v->fd, &now.events);
 }
@@ -260,5 +270,6 @@ void state_events_reset(const struct vcpu *v, struct cpu_state *s, enum reset_ki
 	if (kind != RESET_INIT)
 		return;
 	s->events.smi = old.smi;
-	s->pending.sipi = sipi; /* it came after the INIT that is carried out only now */
+	s->events.smi.pending = 0; /* as in KVM's kvm_vcpu_reset() */
+	s->pending.sipi = sipi;	   /* it came after the INIT that is carried out only now */
 }

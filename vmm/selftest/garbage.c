@@ -94,12 +94,17 @@ static bool msr_takes(struct vcpu *v, uint32_t index, uint64_t want)
 	       kvm_vcpu_get_msr(v->fd, index, &seen) == 0 && seen == want;
 }
 
+#define MSR_AMD_HWCR	  0xc0010015 /* KVM before 6.7 lets nobody clear McStatusWrEn */
+#define MSR_PLATFORM_INFO 0xce	     /* what is legal in MISC_FEATURES_ENABLES depends on it */
+
 /* Bits that can be flipped, and then values of such bits: not all go together. */
 static void learn_msr(struct legal *l, unsigned at, struct vcpu *v, uint32_t index, uint64_t fresh)
 {
 	struct rng rng = {index};
 	uint64_t bits = 0;
 
+	if (index == MSR_PLATFORM_INFO || index == MSR_AMD_HWCR)
+		return;
 	for (unsigned bit = 0; bit < 64; bit++)
 		if (msr_takes(v, index, fresh ^ 1ull << bit))
 			bits |= 1ull << bit;

@@ -17,6 +17,10 @@ static const struct known table[] = {
 	 "KVM makes the FPU as FNINIT leaves it, not as RESET does (fpu_alloc_guest_fpstate)"},
 	{"CREATE-FTW", ALL, 1u << CREATED, "FTW+FOP", SEEN_VALUE, 0,
 	 "KVM makes the FPU as FNINIT leaves it, not as RESET does (fpu_alloc_guest_fpstate)"},
+	{"SVM-CS", ALL, 1u << CREATED | 1u << INIT, "CS.type", SEEN_VALUE, 0xa,
+	 "KVM on SVM makes code that was not accessed (init_vmcb); sipi's resets set that right"},
+	{"SVM-SS", ALL, 1u << CREATED | 1u << INIT, "SS.type", SEEN_VALUE, 2,
+	 "KVM on SVM makes data that was not accessed (init_seg); sipi's resets set that right"},
 	{"AP-NEEDS-INIT", LAPIC_IN_KVM, 1u << CREATED, "MP state", SEEN_VALUE,
 	 KVM_MP_STATE_UNINITIALIZED,
 	 "KVM's AP takes a SIPI after an INIT alone; sipi's power-on sets that right"},
@@ -24,6 +28,18 @@ static const struct known table[] = {
 	 "this KVM runs guests on the host's TSC: writing it succeeds and changes nothing"},
 	{"INIT-SMI-COUNT", LAPIC_IN_KVM, 1u << INIT, "MSR 0x34 MSR_SMI_COUNT", SEEN_VALUE, 0,
 	 "KVM counts SMIs since INIT, not since RESET (kvm_vcpu_reset)"},
+	{"INIT-SPEC-CTRL", LAPIC_IN_KVM, 1u << INIT, "MSR 0x48 IA32_SPEC_CTRL", SEEN_VALUE, 0,
+	 "KVM on SVM clears it at INIT (svm_vcpu_reset)"},
+	{"INIT-SPEC-CTRL", LAPIC_IN_KVM, 1u << INIT, "MSR 0xc001011f AMD_VIRT_SPEC_CTRL",
+	 SEEN_VALUE, 0, "KVM on SVM clears it at INIT (svm_vcpu_reset)"},
+	{"INIT-SHADOW", LAPIC_IN_KVM, 1u << INIT, "interrupt.shadow", SEEN_KEPT, 0,
+	 "KVM on SVM leaves the shadow of STI at INIT (svm_vcpu_reset)"},
+	{"INIT-NMI-MASK", LAPIC_IN_KVM, 1u << INIT, "NMI.masked", SEEN_VALUE, 1,
+	 "KVM on SVM leaves NMIs blocked at INIT since 6.4, when that left arch.hflags (svm_vcpu_reset)"},
+	{"INIT-CPL", LAPIC_IN_KVM, 1u << INIT, "SS.dpl", SEEN_KEPT, 0,
+	 "KVM on SVM leaves the CPL at INIT, and shows it here (init_vmcb)"},
+	{"INIT-ICR2", LAPIC_IN_KVM, 1u << INIT, "LAPIC.ICR high", SEEN_KEPT, 0,
+	 "KVM leaves the upper half of ICR at INIT in x2APIC mode (kvm_lapic_reset)"},
 	{"INIT-TRIPLE-FAULT", LAPIC_IN_KVM, 1u << INIT, "triple fault", SEEN_KEPT, 0,
 	 "KVM's INIT leaves a triple fault pending that no entry has found yet (kvm_vcpu_reset)"},
 	{"INIT-EXTINT", 1u << IRQCHIP_SPLIT, 1u << INIT, "sipi: ExtINT vector", SEEN_KEPT, 0,
@@ -51,7 +67,7 @@ const struct known *known_deviation(const char *field, const struct subject *s, 
 		if (!(k->modes >> s->v->m->cfg.irqchip & 1) || !(k->situations >> s->situation & 1))
 			continue;
 		/* A boot CPU that waits for INIT would never run. */
-		if (k->value == KVM_MP_STATE_UNINITIALIZED && s->v->index == 0)
+		if (strcmp(k->field, "MP state") == 0 && s->v->index == 0)
 			continue;
 		if (strcmp(k->field, field) == 0 && matches(k, seen, before, tsc))
 			return k;

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+# Child processes that never outlive us, and the one way in which things end: fail().
+package Child;
+use strict;
+use warnings;
+use Exporter 'import';
+use POSIX ();
+
+our @EXPORT = qw(fail note spawn reap kill_all output write_all);
+
+my %children;
+
+# Ends the run with this exit code and one line. A second text goes below the line as it is.
+sub fail { my ($code, $text, $below) = @_; die {code => $code, text => $text, below => $below // ''} }
+
+sub note { print STDERR "nested: $_[0]\n" }
+
+# Starts a program in a process group of its own, so that Ctrl-C reaches us alone; setup runs in the
+# child. It dies with us even when we are killed by SIGKILL.
+sub spawn {
+	my ($setup, @command) = @_;
+	local @SIG{qw(INT TERM HUP ALRM PIPE)} = ('DEFAULT') x 5;
+	my $pid = fork // fail(2, "fork: $!");
+	if ($pid) {
+		$children{$pid} = 1;
+		return $pid;
+	}
+	setpgrp;
+	$setup->();
+	exec 'setpriv', '--pdeathsig', 'KILL', @command or POSIX::_exit(127);
+}
+
+# Waits for its end; gives back the wait status.
+sub reap {
+	my ($pid) = @_;
+	my $got;
+	do { $got = waitpid $pid, 0 } while $got < 0 && $!{EINTR};
+	my $status = $?;
+	delete $children{$pid};
+	return $status;
+}
+
+sub kill_all {
+	for my $pid (keys %children) {
+		kill 'KILL', -$pid, $pid;
+		reap($pid);
+	}
+}
+
+# Runs a program to its end: its wait status, and its stdout and stderr together.
+sub output {
+	my ($dir, @command) = @_;
+	pipe my $r, my $w or fail(2, "pipe: $!");
+	my $pid = spawn(sub {
+		chdir $dir or POSIX::_exit(126);
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>&', $w;
+		open STDERR, '>&', $w;
+	}, 'env', 'LC_ALL=C', @command);
+	close $w;
+	my $text = '';
+	my $n;
+	do { $n = sysread $r, $text, 1 << 16, length $text } while $n || (!defined $n && $!{EINTR});
+	return (reap($pid), $text);
+}
+
+# Writes all of it, or ends the run and names what could not be written to.
+sub write_all {
+	my ($to, $bytes, $what) = @_;
+	my $at = 0;
+	while ($at < length $bytes) {
+		my $n = syswrite $to, $bytes, length($bytes) - $at, $at;
+		if (defined $n) {
+			$at += $n;
+		} elsif ($!{EAGAIN}) {
+			select undef, undef, undef, 0.01;
+		} elsif (!$!{EINTR}) {
+			fail(2, "$what: $!");
+		}
+	}
+}
+
+1;
