@@ -174,6 +174,7 @@ coverage: | build/deps-COV
 
 include tools/bench/bench.mk
 include tests/fuzz/fuzz.mk
+include tools/nested/nested.mk
 
 # --- keeping it clean
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# make test-nested: the boot tests on real kernels, KERNELS="6.1 6.12" or all, and on this machine's own /dev/kvm
+# make test-nested: tests of tools/nested/run, then the boot tests on real kernels, KERNELS="6.1 6.12" or all, and on this machine's own /dev/kvm
 
 DEPS_NESTED := qemu-system-x86_64=qemu-system-x86 busybox=busybox-static xz=xz-utils setpriv=util-linux
 KERNELS ?= 6.1 6.12
@@ -8,4 +8,5 @@ nested_hosts := $(if $(filter all,$(KERNELS)),5.10 6.1 6.12 7.2,$(KERNELS)) $(if
 
 .PHONY: test-nested
 test-nested: all static | build/deps-TEST build/deps-NESTED
+	prove tests/nested/*.t
 	tools/nested/table $(nested_hosts)
