@@ -97,6 +97,7 @@ int state_smm_set(struct vcpu *v, const struct cpu_state *s)
 	/* KVM lets no CPU that waits for SIPI into SMM; who it is, the next row says. */
 	if ((s->events.smi.smm || s->events.smi.pending) && !v->user)
 		r = kvm_vcpu_set_mp_state(v->fd, KVM_MP_STATE_RUNNABLE);
+	memset(&now.events, 0, sizeof(now.events));
 	if (r == 0)
 		r = kvm_vcpu_get_events(v->fd, &now.events);
 	if (r < 0)
