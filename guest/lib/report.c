@@ -10,12 +10,12 @@
 
 #define NAME_MAX 200
 
-static unsigned passed, failed, skipped;
+struct report_counts report_counts;
 void lib_main(const void *tree);
 
 static unsigned next_number(void)
 {
-	return passed + failed + skipped;
+	return report_counts.passed + report_counts.failed + report_counts.skipped;
 }
 
 bool report(bool ok, const char *fmt, ...)
@@ -27,9 +27,9 @@ bool report(bool ok, const char *fmt, ...)
 	vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
 	if (ok)
-		passed++;
+		report_counts.passed++;
 	else
-		failed++;
+		report_counts.failed++;
 	printf("%s %u - %s\n", ok ? "ok" : "not ok", next_number(), name);
 	return ok;
 }
@@ -42,14 +42,17 @@ void report_skip(const char *reason, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
-	skipped++;
+	report_counts.skipped++;
 	printf("ok %u - %s # SKIP %s\n", next_number(), name, reason);
 }
 
 _Noreturn void report_summary(void)
 {
-	printf("%s: %u passed, %u failed, %u skipped\n", guest_name, passed, failed, skipped);
-	guest_exit(failed ? 1 : 0);
+	const struct report_counts *c = &report_counts;
+
+	printf("%s: %u passed, %u failed, %u skipped\n", guest_name, c->passed, c->failed,
+	       c->skipped);
+	guest_exit(c->failed ? 1 : 0);
 }
 
 /* Called by entry.S. The order: the tree names everything; faults need a struct cpu; waits need the

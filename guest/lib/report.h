@@ -16,6 +16,11 @@ void guest_main(void);
 bool report(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "ok 3 - text # SKIP reason": what this host or machine lacks. */
 void report_skip(const char *reason, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The counts so far, for a guest that goes on after a reset which took its memory away. */
+struct report_counts {
+	unsigned passed, failed, skipped;
+};
+extern struct report_counts report_counts;
 /* "NAME: 12 passed, 0 failed, 1 skipped"; exit code 1 if one failed, else 0. */
 _Noreturn void report_summary(void);
 

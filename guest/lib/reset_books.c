@@ -2,6 +2,7 @@
 /* Where a run of many lives is, in CMOS RAM: it has a battery, and no reset touches it. */
 #include "lib/cmos.h"
 #include "lib/console.h"
+#include "lib/report.h"
 #include "lib/reset_exam.h"
 #include "lib/smp.h"
 
@@ -16,7 +17,10 @@ enum {
 	AT_CHECKS = CMOS_FREE + 6,
 	AT_FAILED = CMOS_FREE + 8,
 	AT_SIPI_ALONE = CMOS_FREE + 10,
-	AT_END = CMOS_FREE + 12,
+	AT_PASSED = CMOS_FREE + 12,
+	AT_REPORT_FAILED = CMOS_FREE + 14,
+	AT_SKIPPED = CMOS_FREE + 16,
+	AT_END = CMOS_FREE + 18,
 };
 
 unsigned checks, checks_failed;
@@ -24,8 +28,12 @@ unsigned checks, checks_failed;
 bool books_open(void)
 {
 	checks = checks_failed = 0; /* RAM may be the old life's */
-	if (cmos_read16(AT_MAGIC) == MAGIC)
+	if (cmos_read16(AT_MAGIC) == MAGIC) {
+		report_counts.passed = cmos_read16(AT_PASSED);
+		report_counts.failed = cmos_read16(AT_REPORT_FAILED);
+		report_counts.skipped = cmos_read16(AT_SKIPPED);
 		return false;
+	}
 	for (uint8_t at = AT_MAGIC; at < AT_END; at += 2)
 		cmos_write16(at, 0);
 	cmos_write16(AT_MAGIC, MAGIC);
@@ -58,6 +66,9 @@ void books_next(unsigned step)
 {
 	cmos_write16(AT_STEP, (uint16_t)step);
 	add(AT_RESETS, 1);
+	cmos_write16(AT_PASSED, (uint16_t)report_counts.passed);
+	cmos_write16(AT_REPORT_FAILED, (uint16_t)report_counts.failed);
+	cmos_write16(AT_SKIPPED, (uint16_t)report_counts.skipped);
 }
 
 void books_close(void)

@@ -4,6 +4,7 @@
  * fault (SDM Vol. 3A, "Double Fault Exception"), and INIT, which a CPU may send to itself.
  */
 #include "lib/board.h"
+#include "lib/console.h"
 #include "lib/reset_exam.h"
 #include "lib/timer.h"
 
@@ -46,6 +47,7 @@ static void port92(void)
 
 static void triple_fault(void)
 {
+	printf("# a triple fault: sipi goes on after it with --on-triple-fault reset\n");
 	static const struct {
 		uint16_t limit;
 		uint64_t base;

@@ -284,7 +284,7 @@ static int run_machine(struct run *r)
 	machine_stats(r->machine, &st);
 	if (o->kind == OUTCOME_SIGNAL)
 		r->sig = (int)o->code;
-	if (o->kind != OUTCOME_GUEST_EXIT || !r->opt.quiet)
+	if (!r->opt.quiet || (o->kind != OUTCOME_GUEST_EXIT && exit_code(o) != EXIT_OK))
 		conclude(o, &st, clock_now_ns() - start);
 	machine_report(r->machine);
 	return exit_code(o);

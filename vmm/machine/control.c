@@ -329,7 +329,9 @@ static void run(struct request *q, char *line)
 		fail(q, "usage: %s%s", c->name, argument_names[c->argument]);
 	} else if (parse_argument(q, c, word) == 0) {
 		c->run(q);
-		if (atomic_load(&q->m->ended) && c->run != do_quit)
+		/* What ended it may be the command itself. */
+		if (atomic_load(&q->m->ended) && c->run != do_quit &&
+		    !(c->run == do_reset && q->m->outcome.kind == OUTCOME_RESET))
 			fail(q, "the machine has ended");
 	}
 }

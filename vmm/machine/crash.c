@@ -172,13 +172,17 @@ void crash_report(struct vcpu *v)
 
 void where_report(struct machine *m)
 {
-	for (unsigned i = 0; i < m->nvcpus && i < WHERE_MAX; i++) {
+	unsigned plugged = 0;
+
+	if (m->paused)
+		fprintf(stderr, "  paused by a control client\n");
+	for (unsigned i = 0; i < m->nvcpus; i++) {
 		struct vcpu *v = &m->vcpus[i];
 		const char *state;
 		struct kvm_regs regs;
 		struct kvm_sregs sregs;
 
-		if (v->fd < 0)
+		if (!v->plugged || ++plugged > WHERE_MAX)
 			continue;
 		/* First: reading it can act on a pending INIT, which changes the registers. */
 		state = activity_name(v);
@@ -188,6 +192,6 @@ void where_report(struct machine *m)
 			regs.rip, cpu_mode(&sregs), regs.rflags & 0x200 ? "on" : "off",
 			(unsigned long long)v->exits);
 	}
-	if (m->nvcpus > WHERE_MAX)
-		fprintf(stderr, "  ... and %u more\n", m->nvcpus - WHERE_MAX);
+	if (plugged > WHERE_MAX)
+		fprintf(stderr, "  ... and %u more\n", plugged - WHERE_MAX);
 }

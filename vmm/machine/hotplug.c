@@ -93,8 +93,10 @@ int machine_unplug(struct machine *m, uint32_t apic_id, struct error *err)
 {
 	struct vcpu *v = find(m, apic_id);
 
-	if (!v || !v->plugged)
-		return error_set(err, EXIT_SETUP, "there is no CPU with APIC ID %u", apic_id);
+	if (!v)
+		return error_set(err, EXIT_SETUP, "no CPU of this machine has APIC ID %u", apic_id);
+	if (!v->plugged)
+		return error_set(err, EXIT_SETUP, "the CPU with APIC ID %u is not there", apic_id);
 	if (v->index == 0)
 		return error_set(err, EXIT_SETUP, "the boot CPU cannot be removed");
 	machine_unlock(m);

@@ -108,12 +108,15 @@ static void on_signal(void *ctx, short revents)
 
 static int watch_signals(struct machine *m, struct error *err)
 {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction sa;
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	/* What whoever started us ignores (nohup) stays ignored. */
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+			sigaddset(&set, signals[i]);
 	/* Before any thread is made, so that all of them inherit it. */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	m->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -224,6 +227,7 @@ const struct outcome *machine_run(struct machine *m)
 	struct error err;
 	int r;
 
+	m->start_ns = clock_now_ns();
 	if (m->cfg.timeout_ns)
 		timer_arm(&m->timeout, clock_now_ns() + m->cfg.timeout_ns);
 	if (vcpus_start(m, &err) < 0)

@@ -100,6 +100,7 @@ void machine_reset_now(struct machine *m, enum reset_kind kind)
 void machine_pause(struct machine *m)
 {
 	m->paused = true;
+	trace(m, -1, "pause");
 	stop(m);
 }
 
@@ -108,6 +109,7 @@ void machine_resume(struct machine *m)
 	if (!m->paused)
 		return;
 	m->paused = false;
+	trace(m, -1, "resume");
 	go_on(m);
 }
 
@@ -161,7 +163,8 @@ static int send_init(struct vcpu *v, struct error *err)
 }
 
 /* One that runs is held meanwhile, else an ioctl waits until it happens to leave the guest. */
-static int held(struct vcpu *v, int (*send)(struct vcpu *, struct error *), struct error *err)
+static int held(struct vcpu *v, const char *what, int (*send)(struct vcpu *, struct error *),
+		struct error *err)
 {
 	int r;
 
@@ -171,6 +174,8 @@ static int held(struct vcpu *v, int (*send)(struct vcpu *, struct error *), stru
 	vcpu_hold(v);
 	machine_lock(v->m);
 	r = send(v, err);
+	if (r == 0)
+		trace(v->m, (int)v->index, "%s by the host", what);
 	vcpu_release(v);
 	return r;
 }
@@ -197,10 +202,10 @@ static int user_send_init(struct vcpu *v, struct error *err)
 
 int vcpu_send_nmi(struct vcpu *v, struct error *err)
 {
-	return held(v, v->user ? user_send_nmi : send_nmi, err);
+	return held(v, "nmi", v->user ? user_send_nmi : send_nmi, err);
 }
 
 int vcpu_send_init(struct vcpu *v, struct error *err)
 {
-	return held(v, v->user ? user_send_init : send_init, err);
+	return held(v, "init", v->user ? user_send_init : send_init, err);
 }
