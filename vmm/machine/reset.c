@@ -29,8 +29,7 @@ static int reset_irqchip(struct machine *m, enum reset_kind kind)
 	return m->irqchip.ops->reset ? m->irqchip.ops->reset(m) : 0;
 }
 
-#define POWER_ON STATE_KIND(RESET_POWER_ON)
-#define SOFT	 STATE_KIND(RESET_SOFT)
+#define SOFT STATE_KIND(RESET_SOFT)
 /* Kinds that reach more than CPUs; a soft reset and INIT do not (ICH data sheets, "RST_CNT"). */
 #define SYSTEM                                                                                     \
 	(STATE_KIND(RESET_HARD) | STATE_KIND(RESET_KBC) | STATE_KIND(RESET_TRIPLE_FAULT) |         \

@@ -10,13 +10,6 @@
 #include "machine/internal.h"
 #include "machine/state_priv.h"
 
-#define POWER_ON STATE_KIND(RESET_POWER_ON)
-#define INIT	 STATE_KIND(RESET_INIT)
-/* The kinds that are a RESET of a CPU that has run. */
-#define RESETS                                                                                     \
-	(STATE_KIND(RESET_HARD) | STATE_KIND(RESET_SOFT) | STATE_KIND(RESET_KBC) |                 \
-	 STATE_KIND(RESET_TRIPLE_FAULT) | STATE_KIND(RESET_HOST))
-
 #define SDM_STATES                                                                                 \
 	"SDM vol. 3A, table 'IA-32 and Intel 64 Processor States Following Power-up, Reset, or "   \
 	"INIT'; APM vol. 2, table 'Initial Processor State'"

@@ -10,11 +10,6 @@
 #include "machine/internal.h"
 #include "machine/state_priv.h"
 
-#define INIT STATE_KIND(RESET_INIT)
-#define RESETS                                                                                     \
-	(STATE_KIND(RESET_HARD) | STATE_KIND(RESET_SOFT) | STATE_KIND(RESET_KBC) |                 \
-	 STATE_KIND(RESET_TRIPLE_FAULT) | STATE_KIND(RESET_HOST))
-
 /* INIT leaves MSRs alone, but for those of MPX and CET: all in the one table. */
 #define STATES                                                                                     \
 	"SDM vol. 3A, table 'IA-32 and Intel 64 Processor States Following Power-up, Reset, or "   \

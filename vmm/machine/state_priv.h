@@ -4,6 +4,13 @@
 
 #include "machine/state.h"
 
+#define POWER_ON STATE_KIND(RESET_POWER_ON)
+#define INIT	 STATE_KIND(RESET_INIT)
+/* The kinds that are a RESET of a CPU that has run. */
+#define RESETS                                                                                     \
+	(STATE_KIND(RESET_HARD) | STATE_KIND(RESET_SOFT) | STATE_KIND(RESET_KBC) |                 \
+	 STATE_KIND(RESET_TRIPLE_FAULT) | STATE_KIND(RESET_HOST))
+
 /* What the rows of state_rows[] are made of: state_regs.c, state_irq.c, and state_msrs.c for the row "MSRs". */
 #define STATE_ROW(name)                                                                            \
 	int state_##name##_get(struct vcpu *v, struct cpu_state *s);                               \
