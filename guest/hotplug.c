@@ -413,6 +413,8 @@ static enum apic_mode wanted_mode(void)
 		return APIC_MODE_XAPIC;
 	if (arg_is("mode", "x2apic"))
 		return APIC_MODE_X2APIC;
+	if (arg_flag("mode"))
+		panic("bootargs: mode is xapic or x2apic");
 	for (unsigned i = 0; i < ncpus; i++)
 		if (id_of(i) > XAPIC_ID_MAX)
 			return APIC_MODE_X2APIC;
@@ -459,7 +461,8 @@ void guest_main(void)
 	ioapic_set(board.hotplug_irq, VEC_CHANGE | REDIR_DEST(id_of(0)));
 	find_targets(mode);
 	if (!ntargets) {
-		report_skip("no CPU that is disabled in the tree", "hot-plug");
+		report_skip("no disabled CPU in the tree that this APIC mode can reach",
+			    "hot-plug");
 		return;
 	}
 	printf("# %u CPUs come and go, %s\n", ntargets, apic_mode_name());
