@@ -46,7 +46,9 @@ static void spin(void *mode)
 	apic_mode_set(*(const enum apic_mode *)mode);
 	cpu_mark(NULL);
 	in_role_now();
-	while (!__atomic_load_n(&asked, __ATOMIC_ACQUIRE))
+	/* One of them: a second one's writes would undo what the first one leaves in port 0xcf9. */
+	while (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) != 1 ||
+	       __atomic_exchange_n(&asked, 2, __ATOMIC_ACQ_REL) != 1)
 		cpu_relax();
 	way_ask(asked_way);
 }
