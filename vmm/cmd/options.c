@@ -299,6 +299,15 @@ static int check(const struct run_options *o, struct error *err)
 	return 0;
 }
 
+int option_refused(int id, const char *word, const char *command, struct error *err)
+{
+	if (id == ':')
+		return error_set(err, EXIT_SETUP, "%s: a value is missing", word);
+	return error_set(err, EXIT_SETUP,
+			 "%s: no such option, or one that takes no value; try: sipi %s --help",
+			 word, command);
+}
+
 int run_options_parse(struct run_options *o, int argc, char **argv, struct error *err)
 {
 	int id;
@@ -308,14 +317,8 @@ int run_options_parse(struct run_options *o, int argc, char **argv, struct error
 	optind = 1;
 	/* '+': options end at the image, what follows is the guest's. */
 	while ((id = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
-		if (id == ':')
-			return error_set(err, EXIT_SETUP, "%s: a value is missing",
-					 argv[optind - 1]);
-		if (id == '?')
-			return error_set(
-				err, EXIT_SETUP,
-				"%s: no such option, or one that takes no value; try: sipi run --help",
-				argv[optind - 1]);
+		if (id == ':' || id == '?')
+			return option_refused(id, argv[optind - 1], "run", err);
 		if (parse_one(o, id, optarg, err) < 0)
 			return -1;
 	}

@@ -39,6 +39,9 @@ struct run_options {
 	char **args;	  /* the guest's own arguments, up to NULL */
 };
 
+/* What getopt_long() answers for a bad option: ':' or '?', about this word of this command. */
+int option_refused(int id, const char *word, const char *command, struct error *err);
+
 int run_options_parse(struct run_options *o, int argc, char **argv, struct error *err);
 void run_options_free(struct run_options *o);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 #include "kvm/kvm.h"
 #include "selftest/selftest.h"
 #include "util/clock.h"
@@ -93,15 +94,8 @@ static int parse(struct selftest_options *o, int argc, char **argv, struct error
 		return error_set(err, EXIT_SETUP,
 				 "selftest: which? usage: sipi selftest reset [options]");
 	while ((id = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
-		if (id == ':')
-			return error_set(err, EXIT_SETUP, "%s: a value is missing",
-					 argv[optind - 1]);
-		if (id == '?')
-			return error_set(
-				err, EXIT_SETUP,
-				"%s: no such option, or one that takes no value; try: sipi "
-				"selftest --help",
-				argv[optind - 1]);
+		if (id == ':' || id == '?')
+			return option_refused(id, argv[optind - 1], "selftest", err);
 		if (parse_one(o, id, optarg, err) < 0)
 			return -1;
 	}

@@ -20,11 +20,6 @@ static const char *cpu_mode(const struct kvm_sregs *s)
 
 static const char *activity_name(const struct vcpu *v)
 {
-	static const char *const user[] = {
-		[USER_RUNNING] = "runnable",
-		[USER_HALTED] = "halted",
-		[USER_WAIT_SIPI] = "waiting for SIPI",
-	};
 	static const char *const names[] = {
 		[KVM_MP_STATE_RUNNABLE] = "runnable",
 		[KVM_MP_STATE_UNINITIALIZED] = "waiting for INIT",
@@ -33,10 +28,13 @@ static const char *activity_name(const struct vcpu *v)
 		[KVM_MP_STATE_SIPI_RECEIVED] = "SIPI received",
 	};
 	uint32_t state;
+	int r = 0;
 
 	if (v->user)
-		return user[v->user->activity];
-	if (kvm_vcpu_get_mp_state(v->fd, &state) < 0 || state >= sizeof(names) / sizeof(names[0]))
+		state = user_get_mp_state(v);
+	else
+		r = kvm_vcpu_get_mp_state(v->fd, &state);
+	if (r < 0 || state >= sizeof(names) / sizeof(names[0]))
 		return "state unknown";
 	return names[state];
 }

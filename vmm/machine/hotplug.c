@@ -25,8 +25,7 @@ uint32_t hotplug_status(void *ctx, uint32_t apic_id)
 	return v ? HOTPLUG_PRESENT | (v->plugged ? HOTPLUG_PLUGGED : 0) : 0;
 }
 
-/* No message finds it. */
-static int disable_apic(struct vcpu *v)
+int vcpu_leave_out(struct vcpu *v)
 {
 	v->plugged = false;
 	if (v->user) {
@@ -43,7 +42,7 @@ static int take_out(struct vcpu *v)
 {
 	int r = vcpu_reset(v, RESET_HARD);
 
-	return r < 0 ? r : disable_apic(v);
+	return r < 0 ? r : vcpu_leave_out(v);
 }
 
 /* One that was taken out, or was never there. */
@@ -55,11 +54,11 @@ static int put_in(struct vcpu *v, struct error *err)
 		return -1;
 	if (vcpu_reset(v, RESET_HARD) < 0) {
 		error_fill(err, EXIT_KVM, "KVM refuses the reset of CPU %u", v->index);
-		disable_apic(v);
+		vcpu_leave_out(v);
 		return -1;
 	}
 	if (v->m->live && !v->started && vcpu_start(v, err) < 0) {
-		disable_apic(v);
+		vcpu_leave_out(v);
 		return -1;
 	}
 	v->plugged = true;

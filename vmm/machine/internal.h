@@ -191,6 +191,8 @@ void machine_serve_requests(struct machine *m);
 /* hotplug.c, as above. The CPU with this APIC ID is put in, waiting for INIT-SIPI; or taken out, whatever it does. */
 int machine_plug(struct machine *m, uint32_t apic_id, struct error *err);
 int machine_unplug(struct machine *m, uint32_t apic_id, struct error *err);
+/* A vCPU that is there, but not plugged in: its APIC is globally disabled, and no message finds it. 0 or -errno. */
+int vcpu_leave_out(struct vcpu *v);
 /* CPUs that were added or removed since the start: as the tree has it. The vCPUs are stopped. */
 int hotplug_reset(struct machine *m);
 /* HOTPLUG_PRESENT and HOTPLUG_PLUGGED of the CPU with this APIC ID. */

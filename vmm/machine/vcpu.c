@@ -11,10 +11,9 @@
 
 #include "machine/internal.h"
 
-#define KICK_SIGNAL   SIGUSR1
-#define THREAD_STACK  (256 * 1024)
-#define MSR_APIC_BASE 0x1b
-#define XAPIC_ID_MAX  0xff
+#define KICK_SIGNAL  SIGUSR1
+#define THREAD_STACK (256 * 1024)
+#define XAPIC_ID_MAX 0xff
 
 int vcpu_create(struct vcpu *v, struct error *err)
 {
@@ -76,8 +75,7 @@ static int create_or_leave(struct vcpu *v, bool early, struct error *err)
 	if (vcpu_create(v, err) < 0)
 		return -1;
 	v->plugged = enabled;
-	/* No message finds it then: as one that was removed (hotplug.c). */
-	if (!enabled && kvm_vcpu_set_msr(v->fd, MSR_APIC_BASE, LAPIC_DEFAULT_BASE) < 0)
+	if (!enabled && vcpu_leave_out(v) < 0)
 		return error_set(err, EXIT_KVM, "KVM refuses to disable the APIC of CPU %u",
 				 v->index);
 	return 0;
