@@ -119,7 +119,7 @@ SKIP: {
 	my $null = 'mknod -m 666 /dev/null c 1 3';
 	my $run = sipi({wrap => [@ns, "mount -t tmpfs none /dev && $null && exec \"\$@\"", 'sh']},
 		       'run', $hello);
-	ends('no /dev/kvm', $run, 77, qr{^sipi: /dev/kvm: No such file.*no KVM}m);
+	ends('no /dev/kvm', $run, 77, qr{^sipi: /dev/kvm: No such file.*no KVM .*make run NESTED=1}m);
 	$run = sipi({wrap => [@ns, "mount -t tmpfs none /dev && $null && exec \"\$@\"", 'sh']}, 'probe');
 	ends('no /dev/kvm, probe', $run, 77, qr{^sipi: /dev/kvm}m);
 

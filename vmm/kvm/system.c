@@ -61,11 +61,13 @@ int kvm_open(struct error *err)
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return refused(err);
 	if (fd < 0)
-		return error_set(err, EXIT_SKIP,
-				 KVM_DEV
-				 ": %s; this host offers no KVM (load kvm_intel or kvm_amd, or "
-				 "enable nested virtualisation)",
-				 strerror(errno));
+		return error_set(
+			err, EXIT_SKIP,
+			KVM_DEV
+			": %s; this host offers no KVM (load kvm_intel or kvm_amd, or "
+			"enable nested virtualisation; `make run NESTED=1` in sipi's source "
+			"boots a host that has it)",
+			strerror(errno));
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION) {
 		close(fd);

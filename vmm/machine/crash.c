@@ -148,6 +148,17 @@ static void print_note(const struct exit_note *e)
 	fputc('\n', stderr);
 }
 
+/*
+ * KVM on SVM answers a shutdown with an INIT before it tells us (shutdown_interception(): the processor leaves the
+ * VMCB undefined), so the registers of the fault are gone.
+ */
+static bool shutdown_was_init(const struct machine *m)
+{
+	char module[32];
+
+	return m->outcome.kind == OUTCOME_TRIPLE_FAULT && kvm_kind(module) == KVM_KIND_SVM;
+}
+
 void crash_report(struct vcpu *v)
 {
 	struct kvm_regs regs;
@@ -159,6 +170,9 @@ void crash_report(struct vcpu *v)
 		fprintf(stderr, "  KVM does not give out its registers\n");
 		return;
 	}
+	if (shutdown_was_init(v->m))
+		fprintf(stderr,
+			"  (after the INIT that KVM on SVM does at a shutdown; the guest's own registers are lost)\n");
 	print_regs(&regs, &sregs);
 	print_insn(v, &regs, &sregs);
 	fprintf(stderr, "  last exits, oldest first (of %llu):\n", (unsigned long long)v->exits);
