@@ -2,11 +2,12 @@
 #
 # make test-nested: tests of tools/nested/run, then the boot tests on real kernels, KERNELS="6.1 6.12" or all, and on this machine's own /dev/kvm
 
-DEPS_NESTED := qemu-system-x86_64=qemu-system-x86 busybox=busybox-static xz=xz-utils setpriv=util-linux
+DEPS_NESTED := qemu-system-x86_64=qemu-system-x86 busybox=busybox-static xz=xz-utils setpriv=util-linux \
+	xmllint=libxml2-utils YAML::XS.pm=libyaml-libyaml-perl git=git
 KERNELS ?= 6.1 6.12
 nested_hosts := $(if $(filter all,$(KERNELS)),5.10 6.1 6.12 7.2,$(KERNELS)) $(if $(wildcard /dev/kvm),local)
 
 .PHONY: test-nested
 test-nested: all static | build/deps-TEST build/deps-NESTED
-	prove tests/nested/*.t
+	prove -j 2 tests/nested/*.t
 	tools/nested/table $(nested_hosts)

@@ -27,6 +27,9 @@ const char run_usage[] =
 	"  --machine FILE.dtb     the machine that this device tree describes\n"
 	"  --dump-dtb FILE        write the machine's device tree to FILE, and end\n"
 	"  --serial WHERE         stdio (default), null or file:PATH\n"
+	"  --expect REGEX         end with code 0 once the console has shown this; repeatable, in\n"
+	"                         order; code 1 if the guest ends well before\n"
+	"  --fail REGEX           end with code 1 as soon as the console shows this; repeatable\n"
 	"  --load ADDR            where a flat binary is loaded\n"
 	"  --entry ADDR           where a flat binary is entered (default: its start)\n"
 	"  --entry-mode MODE      how a flat binary is entered: real, protected or long\n"
@@ -56,6 +59,8 @@ enum option_id {
 	OPT_MACHINE,
 	OPT_DUMP_DTB,
 	OPT_SERIAL,
+	OPT_EXPECT,
+	OPT_FAIL,
 	OPT_LOAD,
 	OPT_ENTRY,
 	OPT_ENTRY_MODE,
@@ -81,6 +86,8 @@ static const struct option long_options[] = {
 	{"machine", required_argument, NULL, OPT_MACHINE},
 	{"dump-dtb", required_argument, NULL, OPT_DUMP_DTB},
 	{"serial", required_argument, NULL, OPT_SERIAL},
+	{"expect", required_argument, NULL, OPT_EXPECT},
+	{"fail", required_argument, NULL, OPT_FAIL},
 	{"load", required_argument, NULL, OPT_LOAD},
 	{"entry", required_argument, NULL, OPT_ENTRY},
 	{"entry-mode", required_argument, NULL, OPT_ENTRY_MODE},
@@ -248,6 +255,10 @@ static int parse_one(struct run_options *o, int id, const char *arg, struct erro
 		return 0;
 	case OPT_SERIAL:
 		return parse_serial(o, arg, err);
+	case OPT_EXPECT:
+		return console_watch_add(&o->watch, WATCH_EXPECT, arg, err);
+	case OPT_FAIL:
+		return console_watch_add(&o->watch, WATCH_FAIL, arg, err);
 	case OPT_TIMEOUT:
 		if (parse_seconds(arg, &o->timeout_ns) < 0 || !o->timeout_ns)
 			return bad(err, "timeout", arg, "seconds above 0, e.g. 10 or 0.5");
@@ -332,4 +343,5 @@ void run_options_free(struct run_options *o)
 {
 	free(o->apic_ids);
 	free(o->hotplug_ids);
+	console_watch_free(o->watch);
 }

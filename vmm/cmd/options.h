@@ -26,6 +26,7 @@ struct run_options {
 	const char *dump_dtb;
 	enum console_kind console;
 	const char *console_path;
+	struct console_watch *watch; /* NULL: none; owned */
 	uint64_t timeout_ns;
 	bool strict, reset_on_triple_fault, keep_ram, quiet;
 	bool limit_reboots;

@@ -197,6 +197,7 @@ static int make_machine(struct run *r, struct error *err)
 		.trace_path = r->opt.trace,
 		.console = r->opt.console,
 		.console_path = r->opt.console_path,
+		.watch = r->opt.watch,
 		.timeout_ns = r->opt.timeout_ns,
 		.inject = r->opt.inject,
 		.ninject = r->opt.ninject,
@@ -228,7 +229,7 @@ static void announce(const struct run *r)
 	machine_warnings(r->machine, stderr);
 }
 
-static int exit_code(const struct outcome *o)
+static int code_of_end(const struct outcome *o)
 {
 	switch (o->kind) {
 	case OUTCOME_GUEST_EXIT:
@@ -242,10 +243,21 @@ static int exit_code(const struct outcome *o)
 		return EXIT_KVM;
 	case OUTCOME_QUIT:
 	case OUTCOME_RESET:
+	case OUTCOME_EXPECT:
 		return EXIT_OK;
+	case OUTCOME_FAIL:
+		return EXIT_GUEST_FAILED;
 	default:
 		return EXIT_SETUP;
 	}
+}
+
+/* An end that would be a success comes too early for an expectation that was not met. */
+static int exit_code(const struct outcome *o)
+{
+	int code = code_of_end(o);
+
+	return code == EXIT_OK && *o->unmet ? EXIT_GUEST_FAILED : code;
 }
 
 static void plural(uint64_t n, const char *what, const char *more)
@@ -269,7 +281,8 @@ static void conclude(const struct outcome *o, const struct machine_stats *st, ui
 	plural(st->resets, "reset", "s");
 	plural(st->unclaimed, "unclaimed access", "es");
 	plural(st->console_lost, "console byte", "s");
-	fputs(st->console_lost ? " lost\n" : "\n", stderr);
+	fprintf(stderr, "%s%s%s\n", st->console_lost ? " lost" : "", *o->unmet ? "; " : "",
+		o->unmet);
 }
 
 static int run_machine(struct run *r)
@@ -284,7 +297,8 @@ static int run_machine(struct run *r)
 	machine_stats(r->machine, &st);
 	if (o->kind == OUTCOME_SIGNAL)
 		r->sig = (int)o->code;
-	if (!r->opt.quiet || (o->kind != OUTCOME_GUEST_EXIT && exit_code(o) != EXIT_OK))
+	if (!r->opt.quiet || *o->unmet ||
+	    (o->kind != OUTCOME_GUEST_EXIT && exit_code(o) != EXIT_OK))
 		conclude(o, &st, clock_now_ns() - start);
 	machine_report(r->machine);
 	return exit_code(o);

@@ -238,6 +238,7 @@ const struct outcome *machine_run(struct machine *m)
 	vcpus_quit(m);
 	line_server_close(m->server);
 	m->server = NULL;
+	platform_end_watch(m);
 	platform_close_console(m);
 	return &m->outcome;
 }

@@ -10,6 +10,7 @@
 #include "boot/board.h"
 #include "boot/image.h"
 #include "io/console.h"
+#include "io/console_watch.h"
 #include "util/error.h"
 
 /* One machine: memory, CPUs, interrupt controllers and devices, from a board to an outcome. */
@@ -41,8 +42,9 @@ struct machine_config {
 	const char *trace_path; /* NULL: no trace */
 	enum console_kind console;
 	const char *console_path;
-	uint64_t timeout_ns;	   /* 0: none */
-	const char *const *inject; /* rules (machine/inject.h); irqchip mode user only */
+	struct console_watch *watch; /* NULL: none; fed until the end of the run */
+	uint64_t timeout_ns;	     /* 0: none */
+	const char *const *inject;   /* rules (machine/inject.h); irqchip mode user only */
 	unsigned ninject;
 };
 
@@ -56,8 +58,10 @@ enum outcome_kind {
 	OUTCOME_KVM,	 /* cpu: KVM_RUN or an ioctl failed; text says how */
 	OUTCOME_QUIT,	 /* the user typed Ctrl-A x, or a control client said quit */
 	OUTCOME_SIGNAL,	 /* code: the signal */
-	OUTCOME_CONSOLE, /* code: errno of the console's output */
+	OUTCOME_CONSOLE, /* its output failed, or watching it did */
 	OUTCOME_RESET,	 /* code: enum reset_kind; one more than `reboots` allows */
+	OUTCOME_EXPECT,	 /* the console showed all that was expected */
+	OUTCOME_FAIL,	 /* it showed what must not come */
 };
 
 struct outcome {
@@ -65,6 +69,7 @@ struct outcome {
 	unsigned code;
 	unsigned cpu; /* index, not APIC ID */
 	char text[256];
+	char unmet[WATCH_SAY_MAX]; /* the expectation that was not met, or "" */
 };
 
 struct machine;

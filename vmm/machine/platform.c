@@ -7,6 +7,7 @@
 #include "util/clock.h"
 
 #define DRAIN_MS 2000
+#define QUIET_NS (50 * 1000000ull) /* a line that goes on later than this is looked at before */
 
 static void set_line(void *ctx, unsigned gsi, bool level)
 {
@@ -55,13 +56,84 @@ static void pit_fire(void *ctx)
 	pit_dev_timer(ctx);
 }
 
+/* --- the console is watched */
+
+static void judge(struct machine *m, enum watch_verdict verdict)
+{
+	static const enum outcome_kind kinds[] = {
+		[WATCH_MET] = OUTCOME_EXPECT,
+		[WATCH_FAILED] = OUTCOME_FAIL,
+		[WATCH_BROKEN] = OUTCOME_CONSOLE,
+	};
+	char text[WATCH_SAY_MAX];
+
+	if (verdict == WATCH_GOES_ON)
+		return;
+	console_watch_say(m->cfg.watch, text);
+	machine_end(m, kinds[verdict], 0, 0, "%s", text);
+}
+
+static void await_quiet(struct machine *m)
+{
+	m->platform.quiet = QUIET_WAITING;
+	timer_arm(&m->platform.quiet_timer, clock_now_ns() + QUIET_NS);
+}
+
+static void quiet_fire(void *ctx)
+{
+	struct machine *m = ctx;
+
+	if (m->platform.quiet == QUIET_BROKEN) {
+		await_quiet(m);
+		return;
+	}
+	m->platform.quiet = QUIET_SEEN;
+	judge(m, console_watch_pause(m->cfg.watch));
+}
+
+/* The timer is not set anew for each byte: that would be a system call each. */
+static void watch_byte(struct machine *m, uint8_t byte)
+{
+	judge(m, console_watch_byte(m->cfg.watch, byte));
+	if (m->platform.quiet == QUIET_SEEN)
+		await_quiet(m);
+	else
+		m->platform.quiet = QUIET_BROKEN;
+}
+
+void platform_end_watch(struct machine *m)
+{
+	enum watch_verdict verdict;
+
+	if (!m->cfg.watch)
+		return;
+	verdict = console_watch_end(m->cfg.watch);
+	if (verdict == WATCH_GOES_ON) {
+		console_watch_say(m->cfg.watch, m->outcome.unmet);
+		return;
+	}
+	switch (m->outcome.kind) {
+	case OUTCOME_SIGNAL: /* whoever sent it is to see it */
+	case OUTCOME_CONSOLE:
+	case OUTCOME_EXPECT:
+	case OUTCOME_FAIL:
+		break;
+	default: /* no other thread is left: the outcome is chosen anew */
+		atomic_store(&m->ended, 0);
+		judge(m, verdict);
+	}
+}
+
 /* --- the serial line and the console are each other's far end */
 
 static bool serial_put(void *ctx, uint8_t byte)
 {
 	struct machine *m = ctx;
+	bool ok = console_putc(m->platform.console, byte);
 
-	return console_putc(m->platform.console, byte);
+	if (m->cfg.watch)
+		watch_byte(m, byte);
+	return ok;
 }
 
 static bool serial_full(void *ctx)
@@ -124,8 +196,13 @@ static int create_console(struct machine *m, struct error *err)
 	const struct serial_host host = {serial_put, serial_full, serial_rx_room, m};
 	const struct irq_line line = {set_line, m, b->serial_irq};
 
+	if (!b->serial_port && m->cfg.watch)
+		return error_set(err, EXIT_SETUP,
+				 "--expect, --fail: this machine has no serial line");
 	if (!b->serial_port)
 		return 0;
+	if (m->cfg.watch && timer_open(&m->platform.quiet_timer, m->loop, quiet_fire, m, err) < 0)
+		return -1;
 	m->platform.console =
 		console_open(m->loop, m->cfg.console, m->cfg.console_path, &events, err);
 	if (!m->platform.console)
@@ -226,6 +303,7 @@ void platform_destroy(struct machine *m)
 	struct platform *p = &m->platform;
 
 	platform_close_console(m);
+	timer_close(&p->quiet_timer);
 	if (p->rtc_timer.loop)
 		timer_close(&p->rtc_timer);
 	if (p->pit_timer.loop)

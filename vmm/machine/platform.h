@@ -15,10 +15,19 @@
 
 struct machine;
 
+/* Has the guest said something since its console was last looked at? */
+enum quiet {
+	QUIET_SEEN,    /* no */
+	QUIET_WAITING, /* yes, and then nothing: the timer runs */
+	QUIET_BROKEN,  /* and again since the timer was set */
+};
+
 /* The devices of the board, wired to the loop, the console and the interrupt controllers. */
 struct platform {
 	struct console *console;
 	uint64_t lost; /* console bytes, known once the console is closed */
+	enum quiet quiet;
+	struct timer quiet_timer;
 	struct serial serial;
 	struct rtc rtc;
 	struct i8042 i8042;
@@ -34,6 +43,8 @@ struct platform {
 int platform_create(struct machine *m, struct error *err);
 /* Does the CMOS say that a warm reset goes on at the vector at 0x467? */
 bool platform_warm_vector(const struct machine *m);
+/* The run has ended, but what the guest printed before counts first. */
+void platform_end_watch(struct machine *m);
 /* Writes out what console output is left and gives the terminal back. */
 void platform_close_console(struct machine *m);
 void platform_destroy(struct machine *m);
