@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #define KVM_DEV "/dev/kvm"
+#define ADVICE                                                                                     \
+	"(load kvm_intel or kvm_amd, or enable nested virtualisation; `make run NESTED=1` in "     \
+	"sipi's source boots a host that has it)"
 
 /* The name of a group. /etc/group alone: getgrgid() would load NSS modules, which a static binary has not. */
 static void group_name(gid_t gid, char *buf, size_t size)
@@ -61,17 +64,12 @@ int kvm_open(struct error *err)
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return refused(err);
 	if (fd < 0)
-		return error_set(
-			err, EXIT_SKIP,
-			KVM_DEV
-			": %s; this host offers no KVM (load kvm_intel or kvm_amd, or "
-			"enable nested virtualisation; `make run NESTED=1` in sipi's source "
-			"boots a host that has it)",
-			strerror(errno));
+		return error_set(err, EXIT_SKIP, KVM_DEV ": %s; this host offers no KVM " ADVICE,
+				 strerror(errno));
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION) {
 		close(fd);
-		return error_set(err, EXIT_SKIP, KVM_DEV ": not a KVM of API version %d",
+		return error_set(err, EXIT_SKIP, KVM_DEV ": not a KVM of API version %d " ADVICE,
 				 KVM_API_VERSION);
 	}
 	return fd;
