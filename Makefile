@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # make [all]      build/sipi and the guests
-# make run        boots the stress guest on four vCPUs
+# make run        boots the stress guest on four vCPUs; NESTED=1: on a host with KVM that it boots first
 # make test       unit tests and boot tests; SAN=1: under ASan and UBSan
 # README.md lists the rest.
 
@@ -45,7 +45,7 @@ SIPI_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS) -pthread -MMD -MP $(VARIANT)
 # Linked in: two libraries less to load at each start, which is counted in tenths of a millisecond.
 LDLIBS := -Wl,-Bstatic -luring -lfdt -Wl,-Bdynamic
 
-rooms := cmd selftest machine boot devices chips io kvm util
+rooms := cmd selftest scenario machine boot devices chips io kvm util
 lib_src := $(foreach r,$(rooms),$(wildcard vmm/$(r)/*.c))
 lib_obj := $(lib_src:%.c=$(B)/obj/%.o) $(B)/obj/vmm/firmware.o
 unit_src := $(wildcard tests/unit/*_test.c)
@@ -55,7 +55,7 @@ guest_src := $(wildcard guest/*.c)
 guests := $(guest_src:guest/%.c=build/guest/%)
 guest_lib_obj := $(patsubst %,build/obj/%.o,$(wildcard guest/lib/*.c guest/lib/*.S))
 
-.PHONY: all static guests run test soak test-tsan bench coverage scan format format-check install clean
+.PHONY: all static guests run test soak test-tsan bench coverage scan format format-check install clean FORCE
 
 all: $(B)/sipi guests
 guests: $(guests)
@@ -63,7 +63,7 @@ guests: $(guests)
 # --- what a build needs from the system; installed where we may, named where we may not
 
 DEPS_BUILD := liburing.h=liburing-dev libfdt.h=libfdt-dev
-DEPS_TEST := prove=perl cmocka.h=libcmocka-dev dtc=device-tree-compiler IO::Pty.pm=libio-pty-perl unshare=util-linux
+DEPS_TEST := prove=perl cmocka.h=libcmocka-dev xmllint=libxml2-utils jq=jq dtc=device-tree-compiler IO::Pty.pm=libio-pty-perl unshare=util-linux
 DEPS_SCAN := scan-build=clang-tools clang-format=clang-format
 DEPS_COV := gcovr=gcovr cmocka.h=libcmocka-dev
 
@@ -78,6 +78,13 @@ $(B)/obj/vmm/%.o: vmm/%.c | build/deps-BUILD
 	@mkdir -p $(@D)
 	$(say) CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(SIPI_CFLAGS) -c -o $@ $<
+
+# Where errata looks for scenarios. That object is built again where PREFIX is another than it was.
+$(B)/obj/vmm/cmd/errata.o: CPPFLAGS += -DSIPI_SCENARIOS='"$(PREFIX)/share/sipi/scenarios"'
+$(B)/obj/vmm/cmd/errata.o: $(B)/prefix
+$(B)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
 
 $(B)/libsipi.a: $(lib_obj)
 	@rm -f $@
@@ -138,8 +145,8 @@ build/guest/%: build/obj/guest/%.c.o build/obj/guest/lib.a guest/lib/link.ld
 
 # --- running, testing, measuring
 
-run: all
-	build/sipi run --cpus 4 --timeout 60 build/guest/stress
+run: all $(if $(NESTED),static)
+	$(if $(NESTED),tools/nested/run --) build/sipi run --cpus 4 --timeout 60 build/guest/stress
 
 $(B)/tests/%: tests/unit/%.c $(B)/libsipi.a | build/deps-TEST
 	@mkdir -p $(@D)
@@ -202,6 +209,8 @@ install: all
 	install -D -m 644 vmm/sipi.1 $(DESTDIR)$(PREFIX)/share/man/man1/sipi.1
 	install -d $(DESTDIR)$(PREFIX)/lib/sipi
 	install -m 644 $(guests) $(DESTDIR)$(PREFIX)/lib/sipi
+	install -d $(DESTDIR)$(PREFIX)/share/sipi/scenarios
+	install -m 644 tests/scenarios/*.scn $(DESTDIR)$(PREFIX)/share/sipi/scenarios
 
 clean:
 	rm -rf build

@@ -13,10 +13,9 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *usage;
 } commands[] = {
-	{"run", cmd_run, run_usage},
-	{"probe", cmd_probe, probe_usage},
-	{"ctl", cmd_ctl, ctl_usage},
-	{"selftest", cmd_selftest, selftest_usage},
+	{"run", cmd_run, run_usage},	   {"probe", cmd_probe, probe_usage},
+	{"ctl", cmd_ctl, ctl_usage},	   {"selftest", cmd_selftest, selftest_usage},
+	{"check", cmd_check, check_usage}, {"errata", cmd_errata, errata_usage},
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -26,14 +25,16 @@ static const char usage[] =
 	"       sipi probe                        what this host's KVM is and can do\n"
 	"       sipi ctl PATH COMMAND             a command to a machine that runs\n"
 	"       sipi selftest reset               whether RESET and INIT do what the manuals say\n"
+	"       sipi check PATH...                runs scenarios: does KVM do what the manuals say?\n"
+	"       sipi errata [ID...]               the known deviations, as this host shows them\n"
 	"       sipi --help | --version\n"
 	"\n"
 	"sipi COMMAND --help lists a command's options. The guest's console is stdout; what sipi\n"
 	"says is stderr.\n"
 	"\n"
-	"exit codes: 0 success, 1 the guest reported failure, 2 usage or set-up error, 3 the guest\n"
-	"crashed, 4 timed out, 5 KVM failed, 77 this host lacks what the run needs. A guest may choose\n"
-	"any code from 0 to 255 through the debug-exit port.\n";
+	"exit codes: 0 success, 1 the guest or a check reported failure, 2 usage or set-up error, 3 the\n"
+	"guest crashed, 4 timed out, 5 KVM failed, 77 this host lacks what the run needs. A guest may\n"
+	"choose any code from 0 to 255 through the debug-exit port.\n";
 
 /*
  * With 0, 1 or 2 closed, the next file opened would take the number and be written to as if it were

@@ -24,7 +24,7 @@ static void broken(const char *what, int line)
 }
 
 /* Zeroes after the end. */
-static uint8_t get8(void)
+static inline uint8_t get8(void)
 {
 	if (!fuzz_left)
 		return 0;
@@ -32,7 +32,7 @@ static uint8_t get8(void)
 	return *fuzz_input++;
 }
 
-static uint32_t get32(void)
+static inline uint32_t get32(void)
 {
 	uint32_t v = get8();
 
@@ -42,7 +42,7 @@ static uint32_t get32(void)
 }
 
 /* Most of the time one of the few values that mask allows, so that they meet. */
-static uint8_t get_few(uint8_t mask)
+static inline uint8_t get_few(uint8_t mask)
 {
 	uint8_t v = get8();
 
@@ -50,12 +50,12 @@ static uint8_t get_few(uint8_t mask)
 }
 
 /* A 256-bit register of a local APIC. */
-static bool bit(const uint32_t bits[8], unsigned vector)
+static inline bool bit(const uint32_t bits[8], unsigned vector)
 {
 	return bits[vector / 32] >> vector % 32 & 1;
 }
 
-static unsigned population(const uint32_t bits[8])
+static inline unsigned population(const uint32_t bits[8])
 {
 	unsigned n = 0;
 

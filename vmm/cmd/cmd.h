@@ -9,10 +9,16 @@ int cmd_run(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_ctl(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_errata(int argc, char **argv);
 
 /* Prints "sipi: ..." for a set-up error and returns its exit code. */
 int cmd_fail(const struct error *err);
 
-extern const char run_usage[], probe_usage[], ctl_usage[], selftest_usage[];
+/* Ends the process by the signal that was to end it, for the parent to see; once everything is put back. */
+void cmd_die_of(int sig);
+
+extern const char run_usage[], probe_usage[], ctl_usage[], selftest_usage[], check_usage[],
+	errata_usage[];
 
 #endif

@@ -304,11 +304,11 @@ static int run_machine(struct run *r)
 	return exit_code(o);
 }
 
-/* The parent is to see that a signal ended us: die of it, once everything is put back. */
-static void die_of(int sig)
+void cmd_die_of(int sig)
 {
 	sigset_t set;
 
+	fflush(stdout);
 	signal(sig, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, sig);
@@ -341,6 +341,6 @@ int cmd_run(int argc, char **argv)
 	free(r.fdt);
 	free(r.rom);
 	if (r.sig)
-		die_of(r.sig);
+		cmd_die_of(r.sig);
 	return code;
 }

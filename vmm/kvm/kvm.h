@@ -67,6 +67,8 @@ int kvm_vcpu_run(int vcpu);
  */
 int kvm_vcpu_take_up(int vcpu, int signal);
 int kvm_vcpu_set_cpuid(int vcpu, const struct kvm_cpuid2 *cpuid);
+/* cpuid->nent: how many entries there is room for; set to how many there are. */
+int kvm_vcpu_get_cpuid(int vcpu, struct kvm_cpuid2 *cpuid);
 int kvm_vcpu_get_regs(int vcpu, struct kvm_regs *regs);
 int kvm_vcpu_set_regs(int vcpu, const struct kvm_regs *regs);
 int kvm_vcpu_get_sregs(int vcpu, struct kvm_sregs *sregs);
@@ -98,6 +100,8 @@ int kvm_vcpu_get_msrs(int vcpu, struct kvm_msr_entry *entries, unsigned n);
 int kvm_vcpu_set_msrs(int vcpu, const struct kvm_msr_entry *entries, unsigned n);
 int kvm_vcpu_interrupt(int vcpu, uint8_t vector);
 int kvm_vcpu_nmi(int vcpu);
+/* control: KVM_GUESTDBG_*; no hardware breakpoints. */
+int kvm_vcpu_set_guest_debug(int vcpu, uint32_t control);
 int kvm_vcpu_tsc_khz(int vcpu);
 /* The guest-physical address behind a linear one; -EFAULT where none is mapped. */
 int kvm_vcpu_translate(int vcpu, uint64_t linear, uint64_t *gpa);

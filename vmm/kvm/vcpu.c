@@ -55,6 +55,11 @@ int kvm_vcpu_set_cpuid(int vcpu, const struct kvm_cpuid2 *cpuid)
 	return kvm_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
 }
 
+int kvm_vcpu_get_cpuid(int vcpu, struct kvm_cpuid2 *cpuid)
+{
+	return kvm_ioctl(vcpu, KVM_GET_CPUID2, cpuid);
+}
+
 int kvm_vcpu_get_regs(int vcpu, struct kvm_regs *regs)
 {
 	return kvm_ioctl(vcpu, KVM_GET_REGS, regs);
@@ -246,6 +251,13 @@ int kvm_vcpu_interrupt(int vcpu, uint8_t vector)
 int kvm_vcpu_nmi(int vcpu)
 {
 	return kvm_ioctl(vcpu, KVM_NMI, NULL);
+}
+
+int kvm_vcpu_set_guest_debug(int vcpu, uint32_t control)
+{
+	const struct kvm_guest_debug debug = {.control = control};
+
+	return kvm_ioctl(vcpu, KVM_SET_GUEST_DEBUG, &debug);
 }
 
 int kvm_vcpu_tsc_khz(int vcpu)

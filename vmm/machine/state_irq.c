@@ -179,13 +179,13 @@ int state_lapic_get(struct vcpu *v, struct cpu_state *s)
 {
 	if (!v->user)
 		return kvm_vcpu_get_lapic(v->fd, &s->lapic);
-	user_get_lapic(v, s);
+	user_get_lapic(v, true, &s->lapic);
 	return 0;
 }
 
 int state_lapic_set(struct vcpu *v, const struct cpu_state *s)
 {
-	return v->user ? user_set_lapic(v, s) : kvm_vcpu_set_lapic(v->fd, &s->lapic);
+	return v->user ? user_set_lapic(v, true, &s->lapic) : kvm_vcpu_set_lapic(v->fd, &s->lapic);
 }
 
 static uint32_t get32(const struct kvm_lapic_state *s, unsigned offset)

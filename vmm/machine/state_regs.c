@@ -46,7 +46,7 @@ int state_sregs_get(struct vcpu *v, struct cpu_state *s)
 	int r = kvm_vcpu_get_sregs(v->fd, &s->sregs);
 
 	if (r == 0 && v->user)
-		user_get_sregs(v, s);
+		user_get_sregs(v, &s->sregs);
 	return r;
 }
 

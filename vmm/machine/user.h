@@ -54,6 +54,8 @@ struct lapic_time user_time(const struct vcpu *v);
 /* An IOAPIC's message, put on the bus. Takes the lock itself. */
 void user_deliver(struct machine *m, const struct ioapic_msg *msg);
 void user_act(struct vcpu *v, const struct lapic_effects *eff);
+/* Puts a message on the bus and returns how many accepted it. source NULL: an IOAPIC or an MSI. */
+unsigned user_send(struct machine *m, struct vcpu *source, const struct apic_msg *msg);
 /* Before v enters the guest: sees to it that it comes back while TPR alone holds an interrupt. */
 void user_watch_tpr(struct vcpu *v);
 /* A tick of v's LAPIC timer, as the --inject rules have it. */
@@ -69,19 +71,26 @@ void user_catch_up(struct vcpu *v);
 struct cpu_state;
 uint32_t user_get_mp_state(const struct vcpu *v);
 int user_set_mp_state(struct vcpu *v, uint32_t state);
-void user_get_sregs(struct vcpu *v, struct cpu_state *s);
+/* What KVM does not know of them: CR8 and IA32_APIC_BASE. */
+void user_get_sregs(struct vcpu *v, struct kvm_sregs *s);
 /* IA32_APIC_BASE from the host; KVM was told by KVM_SET_SREGS. */
 int user_set_base(struct vcpu *v, uint64_t base);
 /* After the TSC was written. */
 void user_learn_tsc(struct vcpu *v);
-void user_get_lapic(struct vcpu *v, struct cpu_state *s);
-int user_set_lapic(struct vcpu *v, const struct cpu_state *s);
+/* wide_ids: as for lapic_get_state(). */
+void user_get_lapic(struct vcpu *v, bool wide_ids, struct kvm_lapic_state *s);
+int user_set_lapic(struct vcpu *v, bool wide_ids, const struct kvm_lapic_state *s);
 int user_set_deadline(struct vcpu *v, uint64_t deadline);
 void user_get_pending(const struct vcpu *v, struct cpu_state *s);
 void user_set_pending(struct vcpu *v, const struct cpu_state *s);
 
 /* user_run.c: what a CPU does next. */
 int user_before_run(struct vcpu *v);
+/*
+ * Carries out INIT and SIPI that are pending. With the machine's lock, which is let go of meanwhile, and on the
+ * vCPU's own thread. 0 or -errno.
+ */
+int user_take_init(struct vcpu *v);
 /* What the guest has done to CR8 since the last entry, into TPR: before anything looks at TPR. */
 void user_sync_cr8(struct vcpu *v);
 bool user_halt(struct vcpu *v);

@@ -110,8 +110,7 @@ static enum inject_event_kind event_kind(const struct apic_msg *msg)
 	return msg->delivery == APIC_SIPI ? INJECT_SIPI : INJECT_IPI;
 }
 
-/* Puts a message on the bus and returns how many accepted it. */
-static unsigned send(struct machine *m, struct vcpu *source, const struct apic_msg *msg)
+unsigned user_send(struct machine *m, struct vcpu *source, const struct apic_msg *msg)
 {
 	struct user_irqchip *u = &m->irqchip.user;
 	unsigned n = apic_bus_route(&u->bus, msg, source ? source->user_index : APIC_BUS_NO_SOURCE,
@@ -159,7 +158,7 @@ void user_deliver(struct machine *m, const struct ioapic_msg *msg)
 	unsigned accepted;
 
 	machine_lock(m);
-	accepted = send(m, NULL, &bus_msg);
+	accepted = user_send(m, NULL, &bus_msg);
 	trace(m, -1, "ioapic pin %u %s vector 0x%02x %s dest 0x%x %s: %u accepted", msg->pin,
 	      delivery_name(msg->delivery), msg->vector, msg->logical ? "logical" : "physical",
 	      msg->dest, msg->level ? "level" : "edge", accepted);
@@ -170,7 +169,7 @@ static void send_ipi(struct vcpu *v, const struct apic_msg *msg)
 {
 	struct lapic_effects eff;
 
-	if (send(v->m, v, msg))
+	if (user_send(v->m, v, msg))
 		return;
 	lapic_send_failed(&v->user->lapic, &eff);
 	user_act(v, &eff);

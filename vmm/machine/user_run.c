@@ -47,6 +47,17 @@ static int do_sipi(struct vcpu *v)
 	return r < 0 ? r : kvm_vcpu_set_regs(v->fd, &regs);
 }
 
+int user_take_init(struct vcpu *v)
+{
+	int r = 0;
+
+	if (v->user->init)
+		r = do_init(v);
+	if (r == 0 && v->user->sipi >= 0)
+		r = do_sipi(v);
+	return r;
+}
+
 /* The vector the CPU takes next: the PIC's, or the LAPIC's; -1: none. */
 static int next_vector(struct vcpu *v)
 {
@@ -121,13 +132,10 @@ static bool awake(const struct vcpu *v)
 static int decide(struct vcpu *v)
 {
 	struct user_cpu *c = v->user;
-	int r = 0;
+	int r;
 
 	user_sync_cr8(v);
-	if (c->init)
-		r = do_init(v);
-	if (r == 0 && c->sipi >= 0)
-		r = do_sipi(v);
+	r = user_take_init(v);
 	if (r < 0 || !awake(v))
 		return r < 0 ? r : 1;
 	c->activity = USER_RUNNING;

@@ -36,11 +36,11 @@ int user_set_mp_state(struct vcpu *v, uint32_t state)
 }
 
 /* KVM's CR8 is as old as the last entry. */
-void user_get_sregs(struct vcpu *v, struct cpu_state *s)
+void user_get_sregs(struct vcpu *v, struct kvm_sregs *s)
 {
 	user_catch_up(v);
-	s->sregs.cr8 = lapic_get_cr8(&v->user->lapic);
-	s->sregs.apic_base = v->user->lapic.base;
+	s->cr8 = lapic_get_cr8(&v->user->lapic);
+	s->apic_base = v->user->lapic.base;
 }
 
 int user_set_base(struct vcpu *v, uint64_t base)
@@ -61,18 +61,18 @@ void user_learn_tsc(struct vcpu *v)
 		c->tsc_ns = clock_now_ns();
 }
 
-void user_get_lapic(struct vcpu *v, struct cpu_state *s)
+void user_get_lapic(struct vcpu *v, bool wide_ids, struct kvm_lapic_state *s)
 {
 	user_catch_up(v);
-	lapic_get_state(&v->user->lapic, user_time(v), true, &s->lapic);
+	lapic_get_state(&v->user->lapic, user_time(v), wide_ids, s);
 }
 
-int user_set_lapic(struct vcpu *v, const struct cpu_state *s)
+int user_set_lapic(struct vcpu *v, bool wide_ids, const struct kvm_lapic_state *s)
 {
 	struct user_cpu *c = v->user;
 	struct lapic_effects eff;
 
-	if (lapic_set_state(&c->lapic, &s->lapic, user_time(v), true, &eff) < 0)
+	if (lapic_set_state(&c->lapic, s, user_time(v), wide_ids, &eff) < 0)
 		return -EINVAL;
 	/* Else it would be taken for a MOV to CR8. */
 	c->cr8 = lapic_get_cr8(&c->lapic);

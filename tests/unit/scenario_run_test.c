@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+/* The scenario runner on the real /dev/kvm: verdicts, steps, objects and findings. */
+#include <stdio.h>
+
+#include "scenario_rig.h"
+
+/* --- verdicts */
+
+static void test_ok(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK, EXAMPLE("bug", "0x01000000", "1", "1", "0"));
+	assert_int_equal(result.nfindings, 3);
+	assert_int_equal(result.findings[0].what, SEEN_EXPECTED);
+	assert_int_equal(result.findings[0].seen, 0x01000000);
+	assert_int_equal(result.findings[0].times, 1);
+	assert_true(result.seconds > 0);
+}
+
+static void test_deviation(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_BUG, EXAMPLE("bug", "1", "0x01000000", "0", "1"));
+	assert_int_equal(result.findings[0].what, SEEN_DEVIATION);
+	assert_int_equal(result.findings[0].expected, 1);
+	assert_int_equal(result.findings[0].seen, 0x01000000);
+	assert_string_equal(result.findings[0].text, "expect cpu 1: lapic.id = 1");
+	gives(ALL_MODES, VERDICT_ERRATUM, EXAMPLE("erratum", "1", "0x01000000", "1", "0"));
+}
+
+static void test_unknown(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_UNKNOWN, EXAMPLE("bug", "1", "2", "1", "0"));
+	assert_int_equal(result.findings[0].what, SEEN_OTHER);
+	/* More than a deviation elsewhere. */
+	gives(ALL_MODES, VERDICT_UNKNOWN, EXAMPLE("bug", "1", "2", "0", "1"));
+	/* Nothing is known of a guard. */
+	gives(MODE(IRQCHIP_SPLIT), VERDICT_UNKNOWN, HEADER("guard") "cpus 0\nexpect 1 = 2\n");
+}
+
+static void test_error_names_the_line(void **state)
+{
+	char line[16];
+
+	(void)state;
+	gives(ALL_MODES, VERDICT_ERROR,
+	      HEADER("guard") "cpus 0\n\ncpu 0: set apic_base.mode invalid # no such mode\n"
+			      "expect 1 = 1\n");
+	snprintf(line, sizeof(line), "line %u:", LINES_OF_HEADER + 3);
+	assert_non_null(strstr(result.why, line));
+	assert_non_null(strstr(result.why, "cpu 0: set apic_base.mode invalid: "));
+	assert_non_null(strstr(result.why, "ENOENT"));
+	assert_int_equal(result.nfindings, 0);
+}
+
+static void test_cpu_that_is_not_there(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 1*\n"
+			      "try cpu 1: nmi\nexpect error = EINVAL\n"
+			      "let x 0\ntry let x cpu 1: lapic.id\nexpect error = EINVAL + x\n"
+			      "create cpu 1\nexpect cpu 1: lapic.id = 0x01000000\n"
+			      "try create cpu 1\nexpect error = EEXIST\n"
+			      "cpu 1: nmi\n");
+}
+
+static void skips(struct need need)
+{
+	struct scenario *s = parse(HEADER("guard") "cpus 0\nexpect 1 = 1\n");
+
+	s->nneeds = 1;
+	s->needs[0] = need;
+	run_parsed(s, IRQCHIP_SPLIT, 1000);
+	assert_int_equal(result.verdict, VERDICT_SKIP);
+	assert_non_null(strstr(result.why, need.text));
+	scenario_free(s);
+}
+
+static void test_skip_names_what_is_missing(void **state)
+{
+	char module[32];
+	bool svm = kvm_kind(module) == KVM_KIND_SVM;
+
+	(void)state;
+	skips((struct need){.kind = NEED_CAP, .text = "cap of_the_future", .a = 100000});
+	skips((struct need){.kind = NEED_MSR, .text = "msr 0xdead", .a = 0xdead});
+	skips((struct need){
+		.kind = NEED_VENDOR, .text = svm ? "vendor intel" : "vendor amd", .a = !svm});
+	gives(ALL_MODES, VERDICT_SKIP, HEADER("guard") "cpus 0 0xfffffff0\nexpect 1 = 1\n");
+	assert_non_null(strstr(result.why, "4294967280"));
+	/* What is there is not missed. */
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "needs cap mp_state\nneeds cpuid.lm\nneeds msr tsc\ncpus 0\n"
+			      "expect 1 = 1\n");
+}
+
+/* --- steps */
+
+static void test_try(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\nlet x 5\n"
+			      "try cpu 0: set msr[0xdead0000] 0\nexpect error = ENOENT\n"
+			      "try let x cpu 0: msr[0xdead0000]\nexpect error = ENOENT\n"
+			      "expect x = 5\n"
+			      "try cpu 0: set lapic.svr 0x1ff\nexpect error = 0\n"
+			      "try msi dest=0 vector=0x100\nexpect error = ERANGE\n");
+}
+
+static void test_expressions(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_SPLIT), VERDICT_OK,
+	      HEADER("guard") "cpus 0\n"
+			      "let s 64\nlet t 63\n"
+			      "expect 1 << s = 0\nexpect 1 >> s = 0\nexpect 1 << (0 - 1) = 0\n"
+			      "expect 1 << t = 0x8000000000000000\nexpect (1 << t) >> t = 1\n"
+			      "expect 2 + 3 * 4 = 14\nexpect ~0 = 0 - 1\nexpect 6 ^ 3 = 5\n"
+			      "expect (12 | 3) & 6 = 6\nexpect 1 < ~0\nexpect 2 >= 2\n"
+			      "expect 2 <= 2\nexpect 2 != 3\nexpect 3 > 2\n");
+}
+
+static void test_slices(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\n"
+			      "cpu 0: set lapic.irr[0x41:0x40] 2\n"
+			      "expect cpu 0: lapic.irr[0x41] = 1\n"
+			      "expect cpu 0: lapic.irr[0x40] = 0\n"
+			      "cpu 0: set lapic.irr[0x7f:0x60] 0x80000001\n"
+			      "expect cpu 0: lapic.irr[0x7f:0x40] = 0x8000000100000002\n"
+			      "expect cpu 0: lapic[0x230] = 0x80000001\n"
+			      "expect cpu 0: lapic.irr[0xff:0xc0] = 0\n"
+			      "cpu 0: set lapic.irr[0xff] 1\n"
+			      "expect cpu 0: lapic.irr[255:192] = 1 << 63\n"
+			      "expect cpu 0: lapic.isr[0x7f:0x40] = 0\n"
+			      "cpu 0: set regs.rax 0x1122334455667788\n"
+			      "cpu 0: set regs.rax[47:40] 0xaa\n"
+			      "expect cpu 0: regs.rax = 0x1122aa4455667788\n"
+			      "expect cpu 0: regs.rax[63:60] = 1\n"
+			      "expect cpu 0: regs.rbx = 0\n"
+			      "try cpu 0: set regs.rax[3:0] 16\nexpect error = ERANGE\n"
+			      "try cpu 0: set lapic.tpr 0x100000000\nexpect error = ERANGE\n");
+}
+
+/* Every structure there is, written and read back. */
+static void test_objects(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 1\n"
+			      "cpu 0: set sregs.cr2 0x1234\nexpect cpu 0: sregs.cr2 = 0x1234\n"
+			      "cpu 0: set sregs.gdt.limit 0x27\nexpect cpu 0: sregs.gdt.limit = 0x27\n"
+			      "cpu 0: set debugregs.db1 0x5000\nexpect cpu 0: debugregs.db1 = 0x5000\n"
+			      "cpu 0: set msr.sysenter_cs 8\nexpect cpu 0: msr[0x174] = 8\n"
+			      "cpu 0: set events.nmi.pending 1\nexpect cpu 0: events.nmi.pending = 1\n"
+			      "cpu 0: set xcr0 1\nexpect cpu 0: xcr0 = 1\n"
+			      "cpu 0: set mp_state halted\nexpect cpu 0: mp_state = halted\n"
+			      "expect cpu 0: cpuid.1.ebx[31:24] = 0\n"
+			      "expect cpu 1: cpuid.1.ebx[31:24] = 1\n"
+			      "expect cpu 0: apic_base.mode = xapic\n"
+			      "cpu 0: set sregs.apic_base.mode disabled\n"
+			      "expect cpu 0: apic_base.mode = disabled\n"
+			      "cpu 0: set sregs.apic_base.mode xapic\n"
+			      "cpu 0: set lapic.tpr 0x25\ncpu 0: reload lapic\n"
+			      "expect cpu 0: lapic.tpr = 0x25\n"
+			      "expect cpu 0: sregs.cr8 = 2\n"
+			      "cpu 0: set sregs.cr8 3\nexpect cpu 0: lapic.tpr = 0x30\n"
+			      "expect cpu 0: msr.apic_base[8] = 1\n"
+			      "expect cpu 1: msr.apic_base[8] = 0\n");
+}
+
+static void test_boot_cpu_is_the_first(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 3 0\nexpect cpu 3: msr.apic_base[8] = 1\n"
+			      "expect cpu 0: msr.apic_base[8] = 0\n");
+}
+
+static void test_msi(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 1\n"
+			      "cpu 0: set lapic.svr 0x1ff\ncpu 1: set lapic.svr 0x1ff\n"
+			      "msi dest=1 vector=0x41\nexpect accepted = 1\n"
+			      "expect cpu 1: lapic.irr[0x41] = 1\nexpect cpu 0: lapic.irr[0x41] = 0\n"
+			      "msi dest=5 vector=0x42\nexpect accepted = 0\n"
+			      "msi dest=0xff vector=0x43\nexpect accepted = 2\n"
+			      "cpu 0: set lapic.ldr 0x01000000\ncpu 1: set lapic.ldr 0x02000000\n"
+			      "msi dest=3 vector=0x44 logical=1 level=1 trigger=1\nexpect accepted = 2\n"
+			      "expect cpu 1: lapic.tmr[0x44] = 1\n"
+			      /* With modes mixed KVM asks each APIC, and says EPERM when none is meant. */
+			      "cpu 1: set apic_base.mode x2apic\n"
+			      "msi dest=0x80 vector=0x45 logical=1\nexpect accepted = 0\n");
+}
+
+/* KVM takes this one as long as there is no vCPU (kvm_vm_ioctl_enable_cap()). */
+static void test_caps_come_first(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "needs cap x86_apic_bus_cycles_ns\ncpus 0\n"
+			      "try cap x86_apic_bus_cycles_ns 10\nexpect error = 0\n");
+}
+
+/* All 32 bits of an ID count with the capability alone, which is enabled ahead of the CPUs. */
+static void test_cap_ahead_of_cpus(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "needs cap x2apic_api\ncpus 0 300\n"
+			      "cap x2apic_api use_32bit_ids | disable_broadcast_quirk\n"
+			      "cpu 300: set apic_base.mode x2apic\ncpu 300: set lapic.svr 0x1ff\n"
+			      "expect cpu 300: lapic.id = 300\n"
+			      "msi dest=300 vector=0x41\nexpect accepted = 1\n"
+			      "expect cpu 300: lapic.irr[0x41] = 1\n");
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 300\ncpu 300: set apic_base.mode x2apic\n"
+			      "expect cpu 300: lapic.id = 0x2c000000\n");
+}
+
+static void test_pump(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "needs cpuid.x2apic\ncpus 0 1\n"
+			      "cpu 0: set apic_base.mode x2apic\n"
+			      "cpu 0: set lapic.svr 0x1ff\n"
+			      /* It cannot be read. */
+			      "cpu 0: set msr.x2apic_self_ipi 0x55\n"
+			      "expect cpu 0: lapic.irr[0x55] = 1\n"
+			      "cpu 1: set regs.rbx 0x77\n"
+			      "cpu 0: set msr.x2apic_icr 0x100004500\n"
+			      "expect cpu 1: regs.rbx = 0x77\n"
+			      "cpu 1: pump\n"
+			      "expect cpu 1: regs.rbx = 0\nexpect cpu 1: regs.rip = 0xfff0\n"
+			      "expect cpu 1: mp_state = init_received\n"
+			      "cpu 0: set msr.x2apic_icr 0x100004612\n"
+			      "expect cpu 1: sregs.cs.selector = 0xf000\n"
+			      "cpu 1: pump\n"
+			      "expect cpu 1: sregs.cs.selector = 0x1200\n"
+			      "expect cpu 1: mp_state = runnable\n");
+}
+
+static void test_other_steps(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\n"
+			      "cpu 0: nmi\nexpect cpu 0: events.nmi.pending = 1\n"
+			      "cpu 0: guest_debug enable\ncpu 0: guest_debug 0\n"
+			      "try cpu 0: guest_debug 1 << 32\nexpect error = ERANGE\n"
+			      "try cpu 0: interrupt 0x100\nexpect error = ERANGE\n"
+			      "let n 0\nrepeat 2 + 3\nlet n n + 1\nend\nexpect n = 5\n"
+			      "repeat 0\nlet n 0\nend\nexpect n = 5\n");
+	gives(MODE(IRQCHIP_USER), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: interrupt 0x33\nirq_line 4 1\nirq_line 4 0\n"
+			      "expect cpu 0: sregs.interrupt_bitmap0 = 1 << 0x33\n");
+}
+
+/* --- findings */
+
+static void test_findings_in_a_loop(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_SPLIT), VERDICT_BUG,
+	      HEADER("bug") "cpus 0\nlet n 0\nrepeat 10\n"
+			    "expect n != 4\ndeviates 4\nlet n n + 1\nend\n");
+	assert_int_equal(result.nfindings, 1);
+	assert_int_equal(result.findings[0].what, SEEN_DEVIATION);
+	assert_int_equal(result.findings[0].seen, 4);
+	assert_int_equal(result.findings[0].times, 10);
+	assert_int_equal(result.findings[0].cmp, CMP_NE);
+}
+
+/* The last of more than there is room for is the one that matters. */
+static void test_more_findings_than_room(void **state)
+{
+	char text[8192] = HEADER("guard") "cpus 0\n";
+
+	(void)state;
+	for (unsigned i = 0; i < FINDINGS + 10; i++)
+		strcat(text, "expect 1 = 1\n");
+	strcat(text, "expect 7 = 8\n");
+	gives(MODE(IRQCHIP_SPLIT), VERDICT_UNKNOWN, text);
+	assert_int_equal(result.nfindings, FINDINGS);
+	for (unsigned i = 0; i < FINDINGS; i++)
+		if (result.findings[i].what == SEEN_OTHER)
+			return;
+	fail_msg("what was seen is not told");
+}
+
+TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
+	  cmocka_unit_test(test_unknown), cmocka_unit_test(test_error_names_the_line),
+	  cmocka_unit_test(test_cpu_that_is_not_there),
+	  cmocka_unit_test(test_skip_names_what_is_missing), cmocka_unit_test(test_try),
+	  cmocka_unit_test(test_expressions), cmocka_unit_test(test_slices),
+	  cmocka_unit_test(test_objects), cmocka_unit_test(test_boot_cpu_is_the_first),
+	  cmocka_unit_test(test_msi), cmocka_unit_test(test_caps_come_first),
+	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
+	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_findings_in_a_loop),
+	  cmocka_unit_test(test_more_findings_than_room))

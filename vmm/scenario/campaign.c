@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "scenario/campaign.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#include "kvm/kvm.h"
+#include "scenario/batch.h"
+#include "util/clock.h"
+
+#define PROGRESS_NS (NSEC_PER_SEC / 10)
+
+struct state {
+	struct campaign *c;
+	struct tally *tally;
+	uint64_t next;	   /* number of the next run, over all shards */
+	size_t scenario;   /* where it is: this scenario, */
+	unsigned mode;	   /* this mode, */
+	uint64_t first;	   /* whose first repetition has this number */
+	uint64_t shown_ns; /* when progress was shown last */
+	bool shows;	   /* it stands there now */
+};
+
+/* The order is the one that people read. */
+static const enum irqchip_mode mode_order[] = {IRQCHIP_KERNEL, IRQCHIP_SPLIT, IRQCHIP_USER};
+
+int campaign_modes(const char *list, unsigned *modes)
+{
+	unsigned bits = 0;
+
+	for (;; list++) {
+		size_t len = strcspn(list, ",");
+		char name[16];
+		int mode;
+
+		snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : 0, list);
+		mode = irqchip_mode_parse(name);
+		if (mode < 0)
+			return -1;
+		bits |= 1u << mode;
+		list += len;
+		if (!*list)
+			break;
+	}
+	*modes = bits;
+	return 0;
+}
+
+unsigned campaign_parallel(void)
+{
+	int cpus = get_nprocs();
+
+	return cpus < 1 ? 1 : cpus > BATCH_PARALLEL ? BATCH_PARALLEL : (unsigned)cpus;
+}
+
+static bool has_mode(const struct campaign *c, size_t scenario, unsigned mode)
+{
+	return c->registry->scenarios[scenario]->modes & c->modes & 1u << mode_order[mode];
+}
+
+uint64_t campaign_runs(const struct campaign *c)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < c->registry->n; i++)
+		for (unsigned m = 0; m < IRQCHIP_MODES; m++)
+			n += has_mode(c, i, m);
+	return n * c->repeat;
+}
+
+uint64_t campaign_shard_runs(const struct campaign *c)
+{
+	uint64_t n = campaign_runs(c);
+
+	return n > c->shard ? (n - c->shard - 1) / c->shards + 1 : 0;
+}
+
+void campaign_announce(const struct campaign *c, FILE *f)
+{
+	uint64_t runs = campaign_shard_runs(c);
+	char module[32];
+	enum kvm_kind kind = kvm_kind(module);
+	struct utsname u;
+
+	uname(&u);
+	fprintf(f,
+		"sipi: KVM %s%s (%s), Linux %s, %zu scenario%s, %" PRIu64 " run%s, seed 0x%" PRIx64
+		"\n",
+		*module ? "by " : "built in", module, kvm_kind_name(kind), u.release,
+		c->registry->n, c->registry->n == 1 ? "" : "s", runs, runs == 1 ? "" : "s",
+		c->seed);
+}
+
+static void show_progress(struct state *s, const struct batch_job *job)
+{
+	uint64_t now = clock_now_ns();
+
+	if (!s->c->progress || now - s->shown_ns < PROGRESS_NS)
+		return;
+	s->shown_ns = now;
+	s->shows = true;
+	fprintf(stderr, "\r\033[K[%" PRIu64 "/%" PRIu64 "] %.40s %s", s->tally->done,
+		s->tally->runs, job->scenario->id, irqchip_mode_name(job->mode));
+}
+
+static void hide_progress(struct state *s)
+{
+	if (s->shows)
+		fputs("\r\033[K", stderr);
+	s->shows = false;
+}
+
+static bool next(void *arg, struct batch_job *job)
+{
+	struct state *s = arg;
+	struct campaign *c = s->c;
+
+	while (s->scenario < c->registry->n &&
+	       (!has_mode(c, s->scenario, s->mode) || s->next >= s->first + c->repeat)) {
+		if (has_mode(c, s->scenario, s->mode))
+			s->first += c->repeat;
+		s->mode = (s->mode + 1) % IRQCHIP_MODES;
+		s->scenario += s->mode == 0;
+	}
+	if (s->scenario == c->registry->n)
+		return false;
+	*job = (struct batch_job){
+		.scenario = c->registry->scenarios[s->scenario],
+		.mode = mode_order[s->mode],
+		.turn = (unsigned)(s->next - s->first + 1),
+		.limits = {.seed = c->seed + s->next - s->first, .timeout_ms = c->timeout_ms},
+	};
+	if (job->scenario->danger && !c->dangerous)
+		job->skip = "it can harm the host's kernel; --dangerous runs it";
+	s->next += c->shards;
+	show_progress(s, job);
+	return true;
+}
+
+static void done(void *arg, const struct batch_job *job, const struct result *result)
+{
+	struct state *s = arg;
+
+	s->tally->done++;
+	s->tally->n[result->verdict]++;
+	hide_progress(s);
+	for (unsigned i = 0; i < CAMPAIGN_REPORTS && s->c->reports[i]; i++)
+		s->c->reports[i]->ops->run(s->c->reports[i], job, result);
+}
+
+int campaign_run(struct campaign *c, struct tally *tally, struct error *err)
+{
+	static const struct batch_ops ops = {next, done};
+	struct state s = {.c = c, .tally = tally, .next = c->shard};
+	int ret;
+
+	*tally = (struct tally){.runs = campaign_shard_runs(c)};
+	ret = batch_run(&ops, &s, c->parallel, err);
+	hide_progress(&s);
+	if (ret < 0)
+		return -1;
+	tally->signal = ret;
+	for (unsigned i = 0; i < CAMPAIGN_REPORTS && c->reports[i]; i++)
+		c->reports[i]->ops->end(c->reports[i], tally);
+	return 0;
+}
+
+int campaign_code(const struct tally *tally)
+{
+	if (tally->n[VERDICT_ERROR])
+		return EXIT_SETUP;
+	return tally->n[VERDICT_BUG] || tally->n[VERDICT_UNKNOWN] ? EXIT_GUEST_FAILED : EXIT_OK;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/* What a scenario needs of its host. It is looked at, not concluded from a version. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "scenario/runner.h"
+
+#define missing(err, need, ...) error_set((err), EXIT_SKIP, "needs %.60s: " need, __VA_ARGS__)
+
+static bool has_cpuid(const struct kvm_cpuid2 *c, const struct cpuid_bit *b)
+{
+	for (unsigned i = 0; i < c->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &c->entries[i];
+		const uint32_t regs[4] = {e->eax, e->ebx, e->ecx, e->edx};
+
+		if (e->function == b->leaf && e->index == b->subleaf)
+			return regs[b->reg & 3] >> (b->bit & 31) & 1;
+	}
+	return false;
+}
+
+static int need_cpuid_bit(int kvm, const struct need *n, struct error *err)
+{
+	struct kvm_cpuid2 *c = kvm_supported_cpuid(kvm);
+	bool has;
+
+	if (!c)
+		return error_set(err, EXIT_SETUP, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
+	has = has_cpuid(c, &need_cpuid[n->a]);
+	free(c);
+	return has ? 0 : missing(err, "not in this KVM's CPUID", n->text);
+}
+
+/* Whose virtualisation runs guests here: it is KVM's code for the one or the other that a scenario is about. */
+static int need_vendor(const struct need *n, struct error *err)
+{
+	const enum kvm_kind wanted = n->a ? KVM_KIND_SVM : KVM_KIND_VMX;
+	char module[32];
+	enum kvm_kind kind = kvm_kind(module);
+
+	if (kind == wanted)
+		return 0;
+	return missing(err, "this KVM is %s (%s)", n->text, module[0] ? module : "built in",
+		       kvm_kind_name(kind));
+}
+
+static bool parameter_is_on(const char *path)
+{
+	char value = 'N';
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, &value, 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n == 1 && (value == 'Y' || value == '1');
+}
+
+static int need_apicv(const struct need *n, struct error *err)
+{
+	if (parameter_is_on("/sys/module/kvm_intel/parameters/enable_apicv") ||
+	    parameter_is_on("/sys/module/kvm_amd/parameters/avic"))
+		return 0;
+	return missing(err, "neither kvm_intel.enable_apicv nor kvm_amd.avic is on", n->text);
+}
+
+/* Reading tells less: the host can read some whose feature is missing (XSS), and with ignore_msrs all. */
+static int need_msr(int kvm, const struct need *n, struct error *err)
+{
+	struct kvm_msr_list *list = kvm_msr_index_list(kvm);
+	bool has = false;
+
+	if (!list)
+		return error_set(err, EXIT_SETUP, "KVM_GET_MSR_INDEX_LIST: %s", strerror(errno));
+	for (unsigned i = 0; i < list->nmsrs; i++)
+		has |= list->indices[i] == n->a;
+	free(list);
+	return has ? 0 : missing(err, "not among this KVM's MSRs", n->text);
+}
+
+static int need_met(int kvm, const struct need *n, struct error *err)
+{
+	switch (n->kind) {
+	case NEED_CAP:
+		return kvm_check(kvm, (int)n->a) > 0
+			       ? 0
+			       : missing(err, "this KVM does not have it", n->text);
+	case NEED_CPUID:
+		return need_cpuid_bit(kvm, n, err);
+	case NEED_VENDOR:
+		return need_vendor(n, err);
+	case NEED_APICV:
+		return need_apicv(n, err);
+	default:
+		return need_msr(kvm, n, err);
+	}
+}
+
+/* IDs that are there from the start; a step may try what is refused. */
+static int ids_fit(int kvm, const struct scenario *s, struct error *err)
+{
+	uint32_t limit = (uint32_t)kvm_check(kvm, KVM_CAP_MAX_VCPU_ID);
+
+	for (unsigned i = 0; limit && i < s->ncpus; i++)
+		if (!s->late[i] && s->cpus[i] >= limit)
+			return error_set(err, EXIT_SKIP,
+					 "needs cpu %u: this KVM allows IDs below %u", s->cpus[i],
+					 limit);
+	return 0;
+}
+
+int needs_met(const struct scenario *s, enum irqchip_mode mode, struct error *err)
+{
+	int kvm = kvm_open(err);
+	int r;
+
+	if (kvm < 0)
+		return -1;
+	r = ids_fit(kvm, s, err);
+	if (r == 0 && mode == IRQCHIP_SPLIT && !kvm_check(kvm, KVM_CAP_SPLIT_IRQCHIP))
+		r = error_set(err, EXIT_SKIP,
+			      "irqchip mode split: this KVM has no KVM_CAP_SPLIT_IRQCHIP");
+	for (unsigned i = 0; r == 0 && i < s->nneeds; i++)
+		r = need_met(kvm, &s->needs[i], err);
+	close(kvm);
+	return r;
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+/* Steps, one by one: each ioctl that a scenario can make, and what is expected of them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "scenario/runner.h"
+#include "util/clock.h"
+
+#define NSEC_PER_MSEC 1000000ull
+#define APIC_MSI_BASE 0xfee00000u
+
+static int arg(struct runner *r, const struct step *st, unsigned i, uint64_t *value)
+{
+	*value = 0;
+	return st->given[i] ? eval(r, &st->args[i], value) : 0;
+}
+
+/* One that must fit into a field. */
+static int arg_below(struct runner *r, const struct step *st, unsigned i, uint64_t end,
+		     uint64_t *value)
+{
+	int ret = arg(r, st, i, value);
+
+	return ret < 0 ? ret : *value < end ? 0 : -ERANGE;
+}
+
+/* --- what each kind of step does: 0 or more, or -errno */
+
+static int do_cap(struct runner *r, const struct step *st)
+{
+	uint32_t cap;
+	uint64_t value;
+	int ret = arg(r, st, 0, &value);
+
+	if (ret < 0)
+		return ret;
+	if (!cap_find(st->name, strlen(st->name), &cap))
+		return -EINVAL;
+	return r->run->t->ops->enable_cap(r->run->t, cap, value);
+}
+
+static int do_create(struct runner *r, const struct step *st)
+{
+	return r->run->t->ops->create_cpu(r->run->t, (unsigned)st->cpu);
+}
+
+static int do_set(struct runner *r, const struct step *st)
+{
+	uint64_t value;
+	int ret = arg(r, st, 0, &value);
+
+	return ret < 0 ? ret : object_set(r, &st->object, value);
+}
+
+static int do_let(struct runner *r, const struct step *st)
+{
+	uint64_t value;
+	int ret = arg(r, st, 0, &value);
+
+	if (ret == 0)
+		r->variables[st->variable] = value;
+	return ret;
+}
+
+static int do_msi(struct runner *r, const struct step *st)
+{
+	static const uint64_t ends[MSI_FIELDS] = {
+		[MSI_DEST] = 1ull << 32, [MSI_VECTOR] = 256, [MSI_MODE] = 8,
+		[MSI_LOGICAL] = 2,	 [MSI_RH] = 2,	     [MSI_LEVEL] = 2,
+		[MSI_TRIGGER] = 2,
+	};
+	uint64_t f[MSI_FIELDS];
+	struct kvm_msi msi = {.flags = 0};
+	int ret = 0;
+
+	for (unsigned i = 0; i < MSI_FIELDS && ret == 0; i++)
+		ret = arg_below(r, st, i, ends[i], &f[i]);
+	if (ret < 0)
+		return ret;
+	/* SDM vol. 3A, "Message Signalled Interrupts"; bits 31:8 of the ID: api.rst, KVM_SIGNAL_MSI. */
+	msi.address_lo = (uint32_t)(APIC_MSI_BASE | (f[MSI_DEST] & 0xff) << 12 | f[MSI_RH] << 3 |
+				    f[MSI_LOGICAL] << 2);
+	msi.address_hi = (uint32_t)(f[MSI_DEST] & 0xffffff00);
+	msi.data = (uint32_t)(f[MSI_VECTOR] | f[MSI_MODE] << 8 | f[MSI_LEVEL] << 14 |
+			      f[MSI_TRIGGER] << 15);
+	ret = r->run->t->ops->signal_msi(r->run->t, &msi);
+	if (ret >= 0)
+		r->accepted = (uint64_t)ret;
+	return ret;
+}
+
+static int do_irq_line(struct runner *r, const struct step *st)
+{
+	uint64_t gsi, level;
+	int ret = arg_below(r, st, 0, 1ull << 32, &gsi);
+
+	if (ret == 0)
+		ret = arg_below(r, st, 1, 2, &level);
+	return ret < 0 ? ret : r->run->t->ops->irq_line(r->run->t, (uint32_t)gsi, (unsigned)level);
+}
+
+static int do_nmi(struct runner *r, const struct step *st)
+{
+	return r->run->t->ops->nmi(r->run->t, (unsigned)st->cpu);
+}
+
+static int do_interrupt(struct runner *r, const struct step *st)
+{
+	uint64_t vector;
+	int ret = arg_below(r, st, 0, 256, &vector);
+
+	return ret < 0 ? ret
+		       : r->run->t->ops->interrupt(r->run->t, (unsigned)st->cpu, (uint8_t)vector);
+}
+
+static int do_pump(struct runner *r, const struct step *st)
+{
+	uint32_t state;
+
+	return r->run->t->ops->get_mp_state(r->run->t, (unsigned)st->cpu, &state);
+}
+
+static int do_reload(struct runner *r, const struct step *st)
+{
+	struct kvm_lapic_state s;
+	int ret = r->run->t->ops->get_lapic(r->run->t, (unsigned)st->cpu, &s);
+
+	return ret < 0 ? ret : r->run->t->ops->set_lapic(r->run->t, (unsigned)st->cpu, &s);
+}
+
+static int do_debug(struct runner *r, const struct step *st)
+{
+	uint64_t control;
+	int ret = arg_below(r, st, 0, 1ull << 32, &control);
+
+	return ret < 0 ? ret
+		       : kvm_vcpu_set_guest_debug(target_fd(r->run->t, (unsigned)st->cpu),
+						  (uint32_t)control);
+}
+
+static int do_run(struct runner *r, const struct step *st)
+{
+	uint64_t now = clock_now_ns();
+	/* Rather a bit more, so that it is then found that the time is over. */
+	uint64_t left = now < r->until_ns ? (r->until_ns - now) / NSEC_PER_MSEC + 1 : 0;
+	uint64_t ms;
+	int ret = arg(r, st, 0, &ms);
+
+	if (ret < 0)
+		return ret;
+	ret = r->run->t->ops->run(r->run->t, (unsigned)st->cpu, (unsigned)(ms < left ? ms : left));
+	if (ret < 0 && ret != -ETIMEDOUT)
+		return ret;
+	r->exit = ret == -ETIMEDOUT ? OBJECT_EXIT_TIMEOUT : (uint64_t)ret;
+	return 0;
+}
+
+/* --- what was seen */
+
+/* The entry of this expect, or a free one; when all are taken, that of an expect that has nothing to tell. */
+static struct finding *finding_of(struct result *result, const struct step *st, bool tells)
+{
+	struct finding *f = NULL;
+
+	for (unsigned i = 0; i < result->nfindings; i++)
+		if (result->findings[i].line == st->line)
+			return &result->findings[i];
+	if (result->nfindings < FINDINGS)
+		f = &result->findings[result->nfindings++];
+	for (unsigned i = 0; i < FINDINGS && !f && tells; i++)
+		if (result->findings[i].what == SEEN_EXPECTED)
+			f = &result->findings[i];
+	if (!f)
+		return NULL;
+	*f = (struct finding){.line = st->line, .what = SEEN_EXPECTED};
+	snprintf(f->text, sizeof(f->text), "%.*s", (int)sizeof(f->text) - 1, st->text);
+	return f;
+}
+
+static void note(struct run *run, const struct step *st, unsigned what, uint64_t expected,
+		 uint64_t seen)
+{
+	struct finding *f;
+
+	pthread_mutex_lock(&run->lock);
+	run->deviated |= what == SEEN_DEVIATION;
+	run->unknown |= what == SEEN_OTHER;
+	f = finding_of(run->result, st, what != SEEN_EXPECTED);
+	if (f && (what > f->what || f->what == SEEN_EXPECTED)) {
+		f->what = what;
+		f->expected = expected;
+		f->seen = seen;
+		f->cmp = st->cmp;
+	}
+	if (f)
+		f->times++;
+	pthread_mutex_unlock(&run->lock);
+}
+
+static int do_expect(struct runner *r, const struct step *st)
+{
+	uint64_t seen, expected, deviation;
+	unsigned what = SEEN_EXPECTED;
+	int ret = arg(r, st, 0, &seen);
+
+	if (ret < 0)
+		return ret;
+	ret = arg(r, st, 1, &expected);
+	if (ret < 0)
+		return ret;
+	if (!compare(seen, st->cmp, expected)) {
+		what = SEEN_OTHER;
+		ret = st->has_dev ? arg(r, st, 2, &deviation) : 0;
+		if (ret < 0)
+			return ret;
+		if (st->has_dev && compare(seen, st->dev_cmp, deviation))
+			what = SEEN_DEVIATION;
+	}
+	note(r->run, st, what, expected, seen);
+	return 0;
+}
+
+static int (*const actions[])(struct runner *r, const struct step *st) = {
+	[STEP_CAP] = do_cap,	       [STEP_CREATE] = do_create, [STEP_SET] = do_set,
+	[STEP_LET] = do_let,	       [STEP_EXPECT] = do_expect, [STEP_MSI] = do_msi,
+	[STEP_IRQ_LINE] = do_irq_line, [STEP_NMI] = do_nmi,	  [STEP_INTERRUPT] = do_interrupt,
+	[STEP_PUMP] = do_pump,	       [STEP_SAVE] = do_reload,	  [STEP_DEBUG] = do_debug,
+	[STEP_RUN] = do_run,
+};
+
+/* --- one after the other */
+
+void run_fail(struct run *run, const struct step *st, int error, const char *what)
+{
+	const char *name = strerrorname_np(error);
+
+	pthread_mutex_lock(&run->lock);
+	if (!atomic_exchange(&run->failed, true))
+		snprintf(run->result->why, sizeof(run->result->why), "line %u: %.160s: %s%s%s%s",
+			 st->line, st->text, what ? what : strerror(error), what ? "" : " (",
+			 what	? ""
+			 : name ? name
+				: "?",
+			 what ? "" : ")");
+	pthread_mutex_unlock(&run->lock);
+}
+
+bool run_in_time(struct run *run, const struct step *st)
+{
+	char what[64];
+
+	if (atomic_load_explicit(&run->failed, memory_order_relaxed))
+		return false;
+	if (clock_now_ns() < run->end_ns)
+		return true;
+	snprintf(what, sizeof(what), "timed out after %u ms", run->timeout_ms);
+	run_fail(run, st, ETIMEDOUT, what);
+	return false;
+}
+
+/* A loop in a branch of `parallel` ends with that; whatever is in it is done as a whole. */
+static bool run_repeat(struct runner *r, const struct step *st, uint64_t times)
+{
+	for (uint64_t i = 0; i < times; i++) {
+		if (!run_in_time(r->run, st) || !run_list(r, &st->branches[0]))
+			return false;
+		if (clock_now_ns() >= r->until_ns)
+			break;
+	}
+	return true;
+}
+
+static bool run_block(struct runner *r, const struct step *st)
+{
+	uint64_t value;
+	int ret = arg(r, st, 0, &value);
+
+	if (ret < 0) {
+		run_fail(r->run, st, -ret, NULL);
+		return false;
+	}
+	return st->kind == STEP_REPEAT ? run_repeat(r, st, value) : run_parallel(r, st, value);
+}
+
+/* A step needs its CPU: only `create` makes do without. */
+static int act(struct runner *r, const struct step *st)
+{
+	if (st->cpu >= 0 && st->kind != STEP_CREATE && target_fd(r->run->t, (unsigned)st->cpu) < 0)
+		return -EINVAL;
+	return actions[st->kind](r, st);
+}
+
+static bool run_step(struct runner *r, const struct step *st)
+{
+	int ret;
+
+	if (!run_in_time(r->run, st))
+		return false;
+	if (st->kind == STEP_REPEAT || st->kind == STEP_PARALLEL)
+		return run_block(r, st);
+	ret = act(r, st);
+	if (st->tried)
+		r->error = ret < 0 ? (uint64_t)-ret : 0;
+	if (ret >= 0 || st->tried)
+		return true;
+	run_fail(r->run, st, -ret, NULL);
+	return false;
+}
+
+bool run_list(struct runner *r, const struct step_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (!run_step(r, &list->steps[i]))
+			return false;
+	return true;
+}

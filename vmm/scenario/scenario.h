@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SIPI_SCENARIO_SCENARIO_H
+#define SIPI_SCENARIO_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "machine/machine.h"
+#include "util/error.h"
+
+/*
+ * A scenario: a text that says how to bring a machine into a state, what must be seen then, and what a known
+ * deviation looks like instead. Here: what such a text says, and how it is read. tests/scenarios/README.md has
+ * the language.
+ */
+
+enum scenario_class { CLASS_BUG, CLASS_ERRATUM, CLASS_GUARD };
+
+/* An expression over 64-bit values, in postfix order: operands are pushed, operators pop. */
+enum term_kind { TERM_NUMBER, TERM_OBJECT, TERM_VARIABLE, TERM_UNARY, TERM_BINARY };
+enum operator{
+	OP_OR,
+	OP_XOR,
+	OP_AND,
+	OP_SHL,
+	OP_SHR,
+	OP_ADD,
+	OP_SUB,
+	OP_MUL, /* binary */
+	OP_NOT,
+	OP_NEG, /* unary */
+};
+
+#define EXPR_TERMS 32
+#define EXPR_DEPTH 16 /* how many values an expression needs at once, at most */
+
+/*
+ * Something that can be read, and mostly written: a register of a CPU, what the last step gave. See object.h.
+ * hi and lo cut bits out of it; 0, 0 with whole set: all of them.
+ */
+struct object_ref {
+	const struct object *object;
+	uint32_t index; /* of msr[...], lapic[...], cpuid...: where the object has one */
+	bool whole;
+	uint8_t hi, lo; /* bits of a register of 64 bits, or of one of 256 (IRR, ISR, TMR) */
+	int32_t cpu;	/* index into the scenario's CPUs; -1: of none */
+};
+
+struct term {
+	enum term_kind kind;
+	union {
+		uint64_t number;
+		struct object_ref object;
+		unsigned variable; /* index into scenario.variables */
+		enum operator op;
+	};
+};
+
+struct expr {
+	unsigned n;
+	struct term terms[EXPR_TERMS];
+};
+
+enum comparison { CMP_EQ, CMP_NE, CMP_LT, CMP_LE, CMP_GT, CMP_GE };
+
+enum step_kind {
+	STEP_CAP, /* cap NAME [ARG]: KVM_ENABLE_CAP on the VM; name, args[0] */
+	STEP_CREATE, /* create cpu ID: KVM_CREATE_VCPU (and CPUID); those of `cpus` are created first */
+	STEP_SET,	/* [cpu ID:] set OBJECT EXPR: object, args[0] */
+	STEP_LET,	/* let NAME EXPR: variable, args[0] */
+	STEP_EXPECT,	/* expect EXPR CMP EXPR, and what follows it as deviates */
+	STEP_MSI,	/* msi FIELD=EXPR...: KVM_SIGNAL_MSI; args by enum msi_field */
+	STEP_IRQ_LINE,	/* irq_line GSI LEVEL */
+	STEP_NMI,	/* cpu ID: nmi */
+	STEP_INTERRUPT, /* cpu ID: interrupt VECTOR */
+	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
+	STEP_SAVE,	/* cpu ID: reload lapic: KVM_GET_LAPIC, then KVM_SET_LAPIC of the same */
+	STEP_DEBUG,	/* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
+	STEP_RUN,	/* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
+	STEP_REPEAT,	/* repeat N ... end; args[0], body */
+	STEP_PARALLEL, /* parallel MILLISECONDS ... and ... end: branches on threads, repeated so long */
+};
+
+enum msi_field {
+	MSI_DEST,
+	MSI_VECTOR,
+	MSI_MODE,
+	MSI_LOGICAL,
+	MSI_RH,
+	MSI_LEVEL,
+	MSI_TRIGGER,
+	MSI_FIELDS
+};
+
+#define STEP_ARGS 8
+
+struct step {
+	enum step_kind kind;
+	unsigned line;
+	const char *
+		text; /* the line as it stands, without indentation and comment; owned by the scenario */
+	bool tried;  /* `try STEP`: a refusal is no error, object `error` has its errno */
+	int32_t cpu; /* index into cpus, or -1 */
+	const char *name;
+	unsigned variable;
+	struct object_ref object;
+	unsigned nargs;
+	bool given[STEP_ARGS];
+	struct expr args[STEP_ARGS];
+	/* STEP_EXPECT: args[0] CMP args[1]; the known deviation: args[0] dev_cmp args[2] when has_dev */
+	enum comparison cmp, dev_cmp;
+	bool has_dev;
+	/* STEP_REPEAT: one branch. STEP_PARALLEL: one a thread. */
+	struct step_list *branches;
+	unsigned nbranches;
+};
+
+struct step_list {
+	struct step *steps;
+	size_t n;
+};
+
+/* What the host must have, checked before anything is done: a missing one is verdict skip, with this text. */
+enum need_kind { NEED_CAP, NEED_CPUID, NEED_VENDOR, NEED_APICV, NEED_MSR };
+
+struct need {
+	enum need_kind kind;
+	const char *text; /* as written: "cap x2apic_api" */
+	uint32_t a,
+		b; /* number of the capability; CPUID: index into need_cpuid[]; vendor 0 Intel, 1 AMD; MSR */
+};
+
+#define SCENARIO_CPUS	   64
+#define SCENARIO_VARIABLES 32
+#define SCENARIO_NEEDS	   16
+#define SCENARIO_STEPS	   4096
+#define SCENARIO_NESTING   4
+#define SCENARIO_BYTES	   (1u << 20)
+
+struct scenario {
+	const char *path;
+	const char *id, *title, *fix, *fixed_in, *manual,
+		*seen; /* NULL: not given; id, title are */
+	enum scenario_class class;
+	unsigned modes; /* bit 1 << enum irqchip_mode */
+	bool danger;	/* can harm the host's kernel */
+	unsigned nneeds;
+	struct need needs[SCENARIO_NEEDS];
+	unsigned ncpus;
+	uint32_t cpus[SCENARIO_CPUS]; /* vCPU IDs, in the order of creation */
+	bool late[SCENARIO_CPUS];     /* created by a step */
+	unsigned nvariables;
+	const char *variables[SCENARIO_VARIABLES];
+	struct step_list steps;
+	char *text; /* what the strings point into */
+};
+
+/* NULL with *err as "PATH:LINE:COLUMN: expected ..." and EXIT_SETUP. */
+struct scenario *scenario_read(const char *path, struct error *err);
+/* The same of bytes in memory, which are copied: any bytes, of any length. */
+struct scenario *scenario_parse(const char *path, const char *bytes, size_t size,
+				struct error *err);
+void scenario_free(struct scenario *s);
+
+#endif
