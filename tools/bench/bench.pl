@@ -99,6 +99,16 @@ sub round_trip {
 	against_floor($what, \&us, 1.1, per_trip($name, sub { [@run, @_] }, sub { ["$dir/floor", @_] }));
 }
 
+# A scenario without guest code, each a process of its own, against VMs that are made and destroyed in one process.
+sub scenarios {
+	my $n = 100;
+	my @times = turns(\%TRIP, [$sipi, qw(check --quiet --jobs 1 --irqchip split --repeat), $n, 'tests/scenarios/xapic-id-reinit.scn'],
+		["$dir/floor", 'vms', $n]);
+	@times = map { [map { $_ / $n } @$_] } @times;
+	against_floor('a scenario, from VM to verdict', \&ms, 0, @times);
+	push @notes, sprintf '%.0f scenarios a second with one process at a time (wanted: 500)', 1e9 / median(map { $_->[0] } @times);
+}
+
 # In irqchip mode user each EOI is an exit, and no VMM is faster than the floor: that bounds what can be
 # gained on QEMU.
 sub eoi_trip {
@@ -279,6 +289,7 @@ start_up();
 round_trip('port write, there and back', 'port');
 round_trip('MMIO read, there and back', 'mmio');
 eoi_trip();
+scenarios();
 my ($now, $peak) = memory();
 memory_row('memory beyond the guest\'s pages, running', $now);
 memory_row('memory beyond the guest\'s pages, peak', $peak);

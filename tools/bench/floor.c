@@ -4,7 +4,8 @@
  * irqchip, and a loop around KVM_RUN that looks at nothing but the exit's address.
  *
  * usage: floor IMAGE [user]: a flat binary, entered in real mode at 0x7c00; ends at a write to port 0xf4;
- * `user` leaves out the irqchip, so that accesses to the local APIC exit
+ *        `user` leaves out the irqchip, so that accesses to the local APIC exit
+ *        floor vms N: N VMs with two vCPUs, made and destroyed one after the other; what a scenario cannot do without
  */
 #include <err.h>
 #include <fcntl.h>
@@ -94,14 +95,37 @@ static int run(int vcpu, struct kvm_run *state)
 	}
 }
 
+static void make_vms(int kvm, long n)
+{
+	struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {PINS}};
+
+	while (n-- > 0) {
+		int vm = must(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
+		int vcpus[2];
+
+		must(ioctl(vm, KVM_ENABLE_CAP, &split), "KVM_CAP_SPLIT_IRQCHIP");
+		for (int i = 0; i < 2; i++) {
+			vcpus[i] = must(ioctl(vm, KVM_CREATE_VCPU, i), "KVM_CREATE_VCPU");
+			set_cpuid(kvm, vcpus[i]);
+		}
+		for (int i = 0; i < 2; i++)
+			close(vcpus[i]);
+		close(vm);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct kvm_run *state;
 	int kvm, vm, vcpu, size;
 
-	if (argc != 2 && (argc != 3 || strcmp(argv[2], "user") != 0))
-		errx(2, "usage: floor IMAGE [user]");
 	kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC), "/dev/kvm");
+	if (argc == 3 && strcmp(argv[1], "vms") == 0) {
+		make_vms(kvm, atol(argv[2]));
+		return 0;
+	}
+	if (argc != 2 && (argc != 3 || strcmp(argv[2], "user") != 0))
+		errx(2, "usage: floor IMAGE [user] | floor vms N");
 	vm = create_vm(kvm, argv[1], argc == 2);
 	vcpu = must(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
 	set_cpuid(kvm, vcpu);
