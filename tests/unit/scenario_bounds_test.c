@@ -91,8 +91,9 @@ static void test_kmsg(void **state)
 {
 	static const char *const records[] = {
 		"4,1,1,-;WARNING: CPU: 1 PID: 2 at arch/x86/kvm/x86.c:3\n DEVICE=x\n",
-		"6,2,1,-;WARNING: not that bad\n",
-		"12,3,1,-;WARNING: from a process\n",
+		"4,2,1,-;WARNING: CPU: 1 PID: 2 at fs/open.c:3\n",
+		"6,2,1,-;WARNING: kvm: not that bad\n",
+		"12,3,1,-;WARNING: kvm: from a process\n",
 		"0,4,1,-;BUG: unable to handle page fault\n",
 		"4,5,1,-;all is well\n",
 		"1,6,1,-;Oops: general protection fault\n",

@@ -12,6 +12,7 @@
 #include "cmd/options.h"
 #include "kvm/kvm.h"
 #include "scenario/campaign.h"
+#include "scenario/emit_c.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/parse.h"
@@ -39,6 +40,9 @@ const char check_usage[] =
 	"  --junit FILE     JUnit's XML, as well\n"
 	"  --json FILE      JSON, with all that was seen, as well\n"
 	"  --quiet          only what is bug, unknown or error\n"
+	"  --emit-c FILE    run nothing: write the one scenario as a C program, which needs kernel headers\n"
+	"                   and libc alone, and whose exit code is the verdict; - is stdout; --irqchip\n"
+	"                   kernel or split picks the mode (default: the first that it names)\n"
 	"\n"
 	"exit codes: 0 all are ok, erratum or skip; 1 there is a bug or unknown; 2 usage or set-up error,\n"
 	"a scenario that cannot be read (then nothing is run), or a verdict error, also beside others; 77 no\n"
@@ -57,6 +61,7 @@ enum option_id {
 	OPT_JUNIT,
 	OPT_JSON,
 	OPT_QUIET,
+	OPT_EMIT_C,
 	OPT_HELP,
 };
 
@@ -73,6 +78,7 @@ static const struct option long_options[] = {
 	{"junit", required_argument, NULL, OPT_JUNIT},
 	{"json", required_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
+	{"emit-c", required_argument, NULL, OPT_EMIT_C},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -83,6 +89,8 @@ struct check {
 	struct campaign campaign;
 	struct registry registry;
 	const char *filter; /* NULL: none */
+	const char *emit_c; /* NULL: run them */
+	bool others;	    /* there are options that go with a run alone */
 	bool tap, quiet, help;
 	const char *paths[OUTPUTS]; /* of --junit and --json, or NULL */
 	FILE *files[OUTPUTS];
@@ -168,6 +176,9 @@ static int parse_one(struct check *o, int id, const char *arg, struct error *err
 	case OPT_QUIET:
 		o->quiet = true;
 		return 0;
+	case OPT_EMIT_C:
+		o->emit_c = arg;
+		return 0;
 	case OPT_HELP:
 		o->help = true;
 		return 0;
@@ -200,10 +211,14 @@ static int parse(struct check *o, int argc, char **argv, struct error *err)
 			return option_refused(id, argv[optind - 1], "check", err);
 		if (parse_one(o, id, optarg, err) < 0)
 			return -1;
+		o->others |= id != OPT_EMIT_C && id != OPT_IRQCHIP;
 	}
 	if (optind == argc && !o->help)
 		return error_set(err, EXIT_SETUP,
 				 "check: no PATH; usage: sipi check [options] PATH...");
+	if (o->emit_c && !o->help && (o->others || optind + 1 != argc))
+		return error_set(err, EXIT_SETUP,
+				 "check: --emit-c takes one scenario, and no option but --irqchip");
 	return 0;
 }
 
@@ -340,6 +355,9 @@ int cmd_check(int argc, char **argv)
 		fputs(check_usage, stdout);
 		return EXIT_OK;
 	}
+	if (o.emit_c)
+		return emit_c(argv[optind], o.campaign.modes, o.emit_c, &err) < 0 ? cmd_fail(&err)
+										  : EXIT_OK;
 	if (read_all(&o, argv + optind) < 0)
 		code = EXIT_SETUP;
 	else if (prepare(&o, &err) < 0)

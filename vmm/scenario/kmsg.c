@@ -36,7 +36,9 @@ static bool warns(const char *record)
 
 	if (end == record || priority > LEVEL_WARNING || !text)
 		return false;
-	return strstr(text, "WARNING:") || strstr(text, "BUG:") || strstr(text, "Oops");
+	/* A WARN names its source file: others' are no news of KVM. */
+	return (strstr(text, "WARNING:") && strstr(text, "kvm")) || strstr(text, "BUG:") ||
+	       strstr(text, "Oops");
 }
 
 int kmsg_warnings(struct kmsg *k, uint64_t *count)

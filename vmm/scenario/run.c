@@ -99,7 +99,7 @@ static void carry_out(struct run *run, const struct run_limits *limits)
 	struct runner r = {
 		.run = run,
 		.until_ns = run->end_ns,
-		.random = limits->seed | 1, /* not 0, which xorshift never leaves */
+		.random = limits->seed,
 	};
 
 	run->result->verdict = run_all(&r) ? verdict_of(run) : VERDICT_ERROR;

@@ -19,6 +19,7 @@ struct start {
 struct branch {
 	struct runner r;
 	const struct step_list *steps;
+	uint64_t ns; /* 0: once */
 	struct start *start;
 	pthread_t thread;
 };
@@ -39,6 +40,7 @@ static void pause_a_bit(struct runner *r)
 static void *branch_thread(void *arg)
 {
 	struct branch *b = arg;
+	uint64_t until;
 	bool all;
 
 	pthread_mutex_lock(&b->start->created);
@@ -47,7 +49,10 @@ static void *branch_thread(void *arg)
 	if (!all)
 		return NULL;
 	pthread_barrier_wait(&b->start->barrier);
-	while (run_list(&b->r, b->steps) && clock_now_ns() < b->r.until_ns)
+	until = clock_now_ns() + b->ns;
+	if (b->ns && until < b->r.until_ns)
+		b->r.until_ns = until;
+	while (run_list(&b->r, b->steps) && b->ns && clock_now_ns() < b->r.until_ns)
 		pause_a_bit(&b->r);
 	return NULL;
 }
@@ -66,15 +71,21 @@ static unsigned create_threads(struct branch *branches, unsigned n)
 	return i;
 }
 
+/* SplitMix64: neighbouring seeds, and branches of one, have nothing in common; never 0, which xorshift does not leave. */
+static uint64_t mix(uint64_t z)
+{
+	z += 0x9e3779b97f4a7c15ull;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (z ^ z >> 31) | 1ull << 63;
+}
+
 static void prepare(struct branch *b, unsigned i, const struct runner *r, const struct step *st,
 		    uint64_t ms, struct start *start)
 {
-	uint64_t until = clock_now_ns() + ms * NSEC_PER_MSEC;
-
 	b->r = *r;
-	b->r.random += i;
-	if (until < r->until_ns)
-		b->r.until_ns = until;
+	b->r.random = mix(mix(r->random) + i);
+	b->ns = ms * NSEC_PER_MSEC;
 	b->steps = &st->branches[i];
 	b->start = start;
 }

@@ -1,0 +1,252 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: MIT
+# `sipi check --emit-c`: the emitted program compiles without a warning, and says what `sipi check` says, word for word
+# where a verdict was reached.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use JSON::PP;
+use Sipi;
+use Test::More;
+
+my $slack = $ENV{SIPI_SLACK} || 1;
+my $cc = $ENV{CC} || 'gcc';
+
+mkdir scratch($_) for 'own', 'c';
+
+# A scenario of one CPU.
+sub scenario {
+	my ($id, $class, $steps, $head) = @_;
+	return spew("own/$id.scn", <<"END");
+id       $id
+title    A title: "quotes", 100% \\ ?? */ // <b> of $id \\
+class    $class
+manual   SDM vol. 3A, 11.4 %s
+fix      052c3b99cbc8 "KVM: x86: something" */
+fixed    6.3
+modes    kernel split
+@{[$head // '']}
+
+# Above the CPUs. */ /* ??/
+cpus 0 300*
+$steps
+END
+}
+
+sub check { my $opt = ref $_[0] ? shift : {}; return sipi({limit => 60 * $slack, %$opt}, 'check', @_) }
+sub told { my ($run) = @_; return "code $run->{code}\n$run->{stderr}$run->{stdout}" }
+
+sub refused {
+	my ($name, $re, @args) = @_;
+	my $run = check(@args);
+	ok($run->{code} == 2 && $run->{stderr} =~ /^sipi: .*$re/ && $run->{stderr} =~ tr/\n// == 1 && $run->{stdout} eq '', $name)
+		or diag(told($run));
+}
+
+my $create = "try create cpu 300\n";
+my $set = "$create# Why. \\\ncpu 0: set lapic.tpr 0x30   # Why not? \\\n";
+my $ok = scenario('ok', 'bug', "${set}expect cpu 0: lapic.tpr = 0x30\ndeviates 0");
+my %own = (
+	ok => ['bug', "${set}expect cpu 0: lapic.tpr = 0x30\ndeviates 0", 'ok'],
+	bug => ['bug', "${set}expect cpu 0: lapic.tpr = 0x20\n# The known one.\ndeviates 0x30", 'bug'],
+	erratum => ['erratum', "${set}expect cpu 0: lapic.tpr = 0x20\ndeviates > 0x2f", 'erratum'],
+	unknown => ['bug', "${set}expect cpu 0: lapic.tpr >= 0x40\ndeviates < 0\nexpect 1 > 1\ndeviates 1", 'unknown'],
+	long => ['bug', "${set}expect cpu 0: lapic.tpr = 0x31@{[' + 0' x 12]}@{[' ' x 120]}+ 1\ndeviates 0x30", 'bug'],
+	guard => ['guard', "${set}expect cpu 0: lapic.tpr != 0x30", 'unknown'],
+	error => ['guard', "${create}cpu 0: set msr[0x12345678] 1\nexpect 1 = 1", 'error'],
+	range => ['guard', "${create}let x 0x100\ncpu 0: set events.nmi.masked x\nexpect 1 = 1", 'error'],
+	skip => ['bug', "${set}expect cpu 0: lapic.tpr = 0x30\ndeviates 0", 'skip', "needs cap xsave\nneeds vendor intel\nneeds vendor amd"],
+	needs => ['guard', "${set}expect cpu 0: lapic.tpr = 0x30", 'ok', "needs cap exit_hypercall\nneeds cap guest_memfd_flags\nneeds msr sysenter_cs\nneeds msr tsc"],
+	danger => ['bug', "${set}expect cpu 0: lapic.tpr = 0x30\ndeviates 0", 'skip', 'danger'],
+	cap => ['guard', "cap disable_quirks2 lint0_reenabled\n${create}expect cpu 0: lapic.lvt_lint0 = 0x10000"],
+	values => ['guard', <<'END', 'ok'],
+let int 1 << 4 | 5
+let a_b (int + 3) * 2 - 8 >> 1 ^ ~0
+let n int
+try create cpu 300
+try create cpu 300
+expect error = EEXIST
+expect cpu 300: lapic.version = cpu 0: lapic.version
+expect a_b + 1 = 0 - (int + 3 - 4)
+expect 1 << n + 100 = 0
+expect 1 << n - 20 = 2
+expect 0xf0 >> n >> 100 = 0
+expect -1 = 0xffffffffffffffff
+expect ~n & 0xff = 0xea
+cpu 0: set lapic.svr 0x1ff
+cpu 0: set lapic.irr[0x41] 1
+cpu 0: set lapic.irr[0x5f:0x58] 0x5a
+cpu 0: set lapic.tpr[7:4] n & 7
+expect cpu 0: lapic.irr[0x5f:0x58] = 0x5a
+expect cpu 0: lapic[0x220] = 0x5a000002
+expect cpu 0: lapic.tpr = 0x50
+expect cpu 0: lapic.tpr[6] = 1
+try cpu 0: set lapic.tpr n * 100000 * 100000
+expect error = ERANGE
+try cpu 0: set msr[0x12345678] 1
+expect error = ENOENT
+cpu 0: set msr.apic_base[11:10] 3
+expect cpu 0: apic_base.mode = x2apic
+cpu 0: set sregs.apic_base.mode disabled
+expect cpu 0: sregs.apic_base.mode = 0
+cpu 0: set apic_base.mode[1] 1
+expect cpu 0: apic_base.mode[1] = 1
+cpu 0: set events.nmi.pending 1
+cpu 0: set sregs.cs.selector n
+cpu 0: set debugregs.db0 cpu 0: regs.rip
+expect cpu 0: debugregs.db0 = 0xfff0
+expect cpu 0: sregs.cs.selector = int
+expect cpu 0: events.nmi.pending <= 1
+cpu 0: set regs.rip[3:0] 0xe
+expect cpu 0: regs.rip = 0xfffe
+cpu 0: set mp_state halted
+expect cpu 0: mp_state[1:0] = halted
+cpu 0: nmi
+try cpu 0: interrupt 0x30
+cpu 0: guest_debug enable
+expect cpu 0: cpuid.1.eax != 0
+expect cpu 300: cpuid.1.ebx[31:24] = 44
+END
+	run => ['guard', <<'END', 'ok'],
+try create cpu 300
+cpu 300: run 20
+expect exit = timeout
+END
+	repeat => ['bug', <<'END', 'unknown'],
+try create cpu 300
+let i 0
+repeat 3
+	let i i + 1
+	repeat i
+		expect i < 2
+		deviates 2
+	end
+	expect i <= 3
+end
+repeat 0
+	expect 1 = 2
+end
+expect i = 3
+END
+	parallel => ['bug', <<'END', 'bug'],
+cpu 0: set lapic.svr 0x1ff
+msi dest=0 vector=0x40
+let n 3
+parallel 30
+	try create cpu 300
+	# The value that the parent had.
+	expect accepted = 1
+	repeat n
+		try cpu 300: set mp_state halted
+	end
+	expect error = 0
+and
+	msi dest=0 vector=0x41
+	expect accepted = 1
+	cpu 0: pump
+	cpu 0: reload lapic
+	repeat 10000000000
+		cpu 0: pump
+	end
+and
+	try cpu 300: run 1000000
+end
+expect accepted = 0
+deviates 1
+END
+);
+scenario($_, @{$own{$_}}[0, 1, 3]) for sort keys %own;
+
+# --- refusals, which need no KVM
+
+my $out = scratch('refused.c');
+refused('no scenario', qr/no PATH/, '--emit-c', $out);
+refused('two scenarios', qr/--emit-c takes one scenario/, '--emit-c', $out, $ok, $ok);
+refused('an option of a run', qr/no option but --irqchip/, '--emit-c', $out, '--repeat', 2, $ok);
+refused('a directory', qr/a directory, not a file/, '--emit-c', $out, scratch('own'));
+refused('a file that is not there', qr/No such file/, '--emit-c', $out, '/nowhere');
+refused('what is no scenario', qr/broken.scn:1:1: /, '--emit-c', $out, spew('broken.scn', "frob\n"));
+refused('irqchip mode user', qr/--irqchip user: expected kernel or split/, '--emit-c', $out, '--irqchip', 'user', $ok);
+refused('a mode that the scenario has not', qr/has none of the irqchip modes/, '--emit-c', $out, '--irqchip', 'kernel',
+	spew('split.scn', slurp($ok) =~ s/^id .*/id split/mr =~ s/^modes .*/modes split user/mr));
+for (['let in parallel', 'parallel 1' . "\nlet i 1\nand\nexpect i = 1\nend", qr/:13: let i 1: --emit-c cannot tell it in C: `let` in `parallel`/],
+     ['a value that does not fit', "cpu 0: set lapic.tpr 0x100000000\nexpect 1 = 1", qr/:12: .*does not fit/],
+     ['try, with a value that is read', "try cpu 0: set lapic.tpr cpu 0: lapic.tpr\nexpect 1 = 1", qr/:12: .*read from a CPU/],
+     ['bits of several registers', "cpu 0: set lapic.irr[0x60:0x50] 1\nexpect 1 = 1", qr/:12: .*several registers/]) {
+	my ($name, $steps, $re) = @$_;
+	my $file = scenario('refused', 'guard', $steps =~ s/\z/\n$create/r);
+	refused($name, $re, '--emit-c', $out, $file);
+	unlink $file;
+}
+ok(!-e $out, 'and nothing is written');
+refused('a file that cannot be written', qr{/nowhere/x.c: No such file}, '--emit-c', '/nowhere/x.c', $ok);
+SKIP: {
+	skip 'no /dev/full', 2 unless -c '/dev/full';
+	refused('a full disk', qr{/dev/full: No space}, '--emit-c', '/dev/full', $ok);
+	my $run = check({stdout => '/dev/full'}, '--emit-c', '-', $ok);
+	ok($run->{code} == 2 && $run->{stderr} =~ /^sipi: stdout: No space/, 'a full disk, stdout') or diag(told($run));
+}
+
+# --- all programs
+
+my @programs;
+for my $file (glob(scratch('own/*.scn')), glob('tests/scenarios/*.scn')) {
+	my ($id) = $file =~ m{([^/]+)\.scn$};
+	for my $mode ('kernel', 'split') {
+		next unless slurp($file) =~ /^modes.*\b$mode\b/m || slurp($file) !~ /^modes/m;
+		my $c = scratch("c/$id.$mode.c");
+		my $run = check('--emit-c', $c, '--irqchip', $mode, $file);
+		if ($run->{code} || !-s $c) {
+			fail("$id $mode: emitted");
+			diag(told($run));
+			next;
+		}
+		push @programs, {id => $id, mode => $mode, c => $c, exe => $c =~ s/\.c$//r, file => $file};
+	}
+}
+my $both = check('--emit-c', '-', $ok);
+is($both->{stdout}, slurp(scratch('c/ok.kernel.c')), 'to stdout, and the first mode is that of the scenario');
+spew('c/old.c', 'x' x 100000);
+check('--emit-c', scratch('c/old.c'), $ok);
+is(slurp(scratch('c/old.c')), $both->{stdout}, 'a file that is there is overwritten');
+like($both->{stdout}, qr{^\t/\* Why\. \\ \. \*/\n\t// cpu 0: set lapic\.tpr 0x30   # Why not\? \\ \.\n\tmust\(set_lapic\(cpu0, 0x80, 0x30\)\);$}m,
+	'the scenario\'s lines above the code that they became');
+unlike($both->{stdout}, qr/signal_msi|pthread|get_msr|kmsg/, 'and no function that is not used');
+like(slurp(scratch('c/cap.kernel.c')), qr/^#ifndef KVM_CAP_DISABLE_QUIRKS2\n#define KVM_CAP_DISABLE_QUIRKS2 213\n#endif$/m, 'what old headers lack');
+unlike($both->{stdout}, qr/#ifndef/, 'and only that');
+
+# Two compilers at a time.
+SKIP: {
+	skip "no $cc", 1 if system("command -v $cc >/dev/null 2>&1");
+	my @list = map { "$_->{exe}\n" } @programs;
+	my $names = spew('programs', join '', @list);
+	system("xargs -P 2 -I{} $cc -Wall -Wextra -Werror -O0 -pthread -o {} {}.c <$names >" . scratch('cc') . ' 2>&1');
+	is(slurp(scratch('cc')), '', 'all compile, without a warning') or BAIL_OUT('they do not');
+	my %modes = irqchip_modes();
+	skip 'no KVM, or not all modes', 1 if !exists $modes{kernel} || $modes{kernel} || $modes{split};
+
+	my $json = scratch('all.json');
+	my $run = check('--irqchip', 'kernel,split', '--json', $json, map { $_->{file} } unique(@programs));
+	my %want = map { ("$_->{id} $_->{irqchip}" => $_->{verdict}) } @{(eval { decode_json(slurp($json)) } // {runs => []})->{runs}};
+	# The human report has a block for each: its line, and what is indented below it.
+	my %text;
+	$text{"$2 $1"} = $& while $run->{stdout} =~ /^\w+ +(kernel|split) +(\S+)  .*\n(?: .*\n)*/mg;
+
+	my %code = (ok => 0, erratum => 0, bug => 1, unknown => 1, error => 2, skip => 77);
+	for my $p (@programs) {
+		my $name = "$p->{id} $p->{mode}";
+		my $said = `timeout 60 $p->{exe} 2>&1`;
+		my $code = $? >> 8;
+		my $want = $want{$name} // 'none';
+		my ($verdict) = $said =~ /^(\w+)/;
+		is("$verdict $code", "$want " . ($code{$want} // '?'), "$name: the verdict is sipi's") or diag($said, $text{$name});
+		is($said, $text{$name}, "$name: and what it says") unless $want eq 'error' || $want eq 'skip';
+		is($want, $own{$p->{id}}[2], "$name: it is what it was made to be") if $own{$p->{id}} && $own{$p->{id}}[2];
+	}
+	is(system(scratch('c/danger.split') . ' --dangerous >/dev/null'), 0, 'dangerous');
+}
+
+sub unique { my %seen; return grep { !$seen{$_->{file}}++ } @_ }
+
+done_testing;

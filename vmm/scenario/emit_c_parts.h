@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the parts of the emitter of C; nobody else includes it. */
+#ifndef SIPI_SCENARIO_EMIT_C_PARTS_H
+#define SIPI_SCENARIO_EMIT_C_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "scenario/object.h"
+#include "scenario/scenario.h"
+
+/* Functions of the emitted program that it has only when it calls them; each stands behind those that it uses. */
+enum helper {
+	HELPER_NONE,
+	HELPER_ACCEPTED, /* variables */
+	HELPER_ERROR,
+	HELPER_EXIT,
+	HELPER_NEED_ID,
+	HELPER_NEED_CAP,
+	HELPER_NEED_CPUID,
+	HELPER_NEED_VENDOR,
+	HELPER_NEED_APICV,
+	HELPER_NEED_MSR,
+	HELPER_TRIED,
+	HELPER_FIT,
+	HELPER_SHL,
+	HELPER_SHR,
+	HELPER_BITS,
+	HELPER_WITH,
+	HELPER_ENABLE_CAP,
+	HELPER_GET_LAPIC,
+	HELPER_SET_LAPIC,
+	HELPER_GET_LAPIC_BIT,
+	HELPER_SET_LAPIC_BIT,
+	HELPER_RELOAD_LAPIC,
+	HELPER_GET_MSR,
+	HELPER_SET_MSR,
+	HELPER_GET_APIC_MODE,
+	HELPER_SET_APIC_MODE,
+	HELPER_GET_REGS,
+	HELPER_SET_REGS,
+	HELPER_GET_SREGS,
+	HELPER_SET_SREGS,
+	HELPER_GET_EVENTS,
+	HELPER_SET_EVENTS,
+	HELPER_GET_DEBUGREGS,
+	HELPER_SET_DEBUGREGS,
+	HELPER_GET_XCR0,
+	HELPER_SET_XCR0,
+	HELPER_GET_MP_STATE,
+	HELPER_SET_MP_STATE,
+	HELPER_PUMP,
+	HELPER_GET_CPUID,
+	HELPER_MSI,
+	HELPER_IRQ_LINE,
+	HELPER_INTERRUPT,
+	HELPER_GUEST_DEBUG,
+	HELPER_WARNINGS,
+	HELPER_RUN,
+	HELPER_CLOCK,
+	HELPER_LEFT,
+	HELPER_PARALLEL,
+	HELPERS
+};
+
+#define HELPER_NEEDS 4
+
+struct helper_text {
+	const char *text;
+	enum helper needs[HELPER_NEEDS]; /* ahead of it in the order above */
+};
+
+/* emit_c_access.c, emit_c_helpers.c: each helper is in one of the two. */
+extern const struct helper_text emit_access[HELPERS], emit_others[HELPERS];
+
+/* A function of the program while it is written. */
+struct function {
+	FILE *f;
+	char *text;
+	size_t size;
+	bool seen, expected; /* it has these variables */
+	unsigned indent;
+};
+
+struct emitter {
+	const struct scenario *s;
+	enum irqchip_mode mode;
+	const char *next, *end;	     /* of the scenario's text: what is not yet a comment */
+	unsigned line;		     /* the number of that line */
+	struct function needs, main; /* two parts of main() */
+	struct function branches;    /* of `parallel`, each a function */
+	struct function *now;
+	bool helpers[HELPERS];
+	bool parallel, in_branch; /* there is such a step; it is being written */
+	unsigned expects;
+	const struct step *step; /* being written */
+	bool failed;		 /* *err is filled */
+	struct error *err;
+};
+
+/* emit_c.c: this step cannot be told in C. The first such step counts. */
+void emit_refuse(struct emitter *e, const char *why);
+
+/* --- emit_c_text.c */
+
+/* As in a literal of C, without and with its quotes. */
+void emit_escaped(FILE *f, const char *s);
+void emit_string(FILE *f, const char *s);
+/* On a line of a comment; nothing in it ends the comment. */
+void emit_comment(FILE *f, const char *s, size_t len);
+/* The scenario's lines up to this one, as comments; blank lines stay. */
+void emit_lines(struct emitter *e, unsigned to);
+/* The next line that is neither blank nor comment, with all ahead of it; or what is ahead of it alone. */
+void emit_next_line(struct emitter *e, bool show);
+/* An indented line of the program. */
+void emit(struct emitter *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void emit_indent(struct emitter *e);
+
+/* --- emit_c_expr.c */
+
+/* False: its value is known only when the program runs. */
+bool emit_constant(const struct expr *x, uint64_t *value);
+/* Reads a CPU's state. */
+bool emit_reads(const struct expr *x);
+void emit_number(FILE *f, uint64_t value);
+void emit_expr(struct emitter *e, const struct expr *x);
+const char *emit_operator(enum comparison cmp);
+/* As the argument of a call; refused, or checked by the program, where it may not fit into so many bits. */
+void emit_argument(struct emitter *e, const struct expr *x, unsigned bits);
+/* "cpu0x102" */
+void emit_cpu(struct emitter *e, int32_t cpu);
+void emit_variable(struct emitter *e, unsigned variable);
+/* A call that writes the object, of the expression in it. */
+void emit_set(struct emitter *e, const struct object_ref *ref, const struct expr *x);
+/* How many bits a value for it can have. */
+unsigned emit_bits(const struct object_ref *ref);
+
+/* --- emit_c_steps.c */
+
+void emit_list(struct emitter *e, const struct step_list *list);
+/* "KVM_CAP_X2APIC_API" */
+void emit_cap_name(FILE *f, const char *name);
+const char *emit_need_cap(const struct need *n);
+/* What must be there ahead of the steps. */
+void emit_needs(struct emitter *e);
+
+/* --- emit_c_base.c */
+
+/* The program needs it, and what it needs itself. */
+void emit_use(struct emitter *e, enum helper h);
+/* Behind the #includes and #defines: all functions that do not come of the scenario. */
+void emit_helpers(const struct emitter *e, FILE *f);
+
+#endif

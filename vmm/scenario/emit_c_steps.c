@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: MIT
+/* Steps of a scenario as statements of C. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenario/emit_c_parts.h"
+#include "scenario/run.h"
+
+void emit_cap_name(FILE *f, const char *name)
+{
+	fputs("KVM_CAP_", f);
+	for (; *name; name++)
+		fputc(toupper((unsigned char)*name), f);
+}
+
+/* --- needs */
+
+/* "cap NAME", however many blanks there are. */
+const char *emit_need_cap(const struct need *n)
+{
+	const char *name = n->text + 3;
+
+	return name + strspn(name, " \t");
+}
+
+static void need_cap(struct emitter *e, const struct need *n)
+{
+	emit_use(e, HELPER_NEED_CAP);
+	emit_indent(e);
+	fputs("need_cap(", e->now->f);
+	emit_cap_name(e->now->f, emit_need_cap(n));
+	fputs(", ", e->now->f);
+	emit_string(e->now->f, n->text);
+	fputs(");\n", e->now->f);
+}
+
+static void need(struct emitter *e, const struct need *n)
+{
+	const struct cpuid_bit *b = &need_cpuid[n->kind == NEED_CPUID ? n->a : 0];
+
+	switch (n->kind) {
+	case NEED_CAP:
+		need_cap(e, n);
+		break;
+	case NEED_CPUID:
+		emit_use(e, HELPER_NEED_CPUID);
+		emit(e, "need_cpuid(0x%" PRIx32 ", %" PRIu32 ", %u, %u, \"%s\");", b->leaf,
+		     b->subleaf, b->reg, b->bit, n->text);
+		break;
+	case NEED_VENDOR:
+		emit_use(e, HELPER_NEED_VENDOR);
+		emit(e, "need_vendor(\"%s\", \"%s\");", n->a ? "kvm_amd" : "kvm_intel", n->text);
+		break;
+	case NEED_APICV:
+		emit_use(e, HELPER_NEED_APICV);
+		emit(e, "need_apicv();");
+		break;
+	case NEED_MSR:
+		emit_use(e, HELPER_NEED_MSR);
+		emit(e, "need_msr(0x%" PRIx32 ", \"%s\");", n->a, n->text);
+		break;
+	}
+}
+
+/* Every KVM has IDs below this. */
+#define ID_ALWAYS 255
+
+void emit_needs(struct emitter *e)
+{
+	const struct scenario *s = e->s;
+
+	for (unsigned i = 0; i < s->ncpus; i++)
+		if (!s->late[i] && s->cpus[i] >= ID_ALWAYS) {
+			emit_use(e, HELPER_NEED_ID);
+			emit(e, "need_id(%" PRIu32 ");", s->cpus[i]);
+		}
+	for (unsigned i = 0; i < s->nneeds; i++)
+		need(e, &s->needs[i]);
+}
+
+/* --- the call that a step is */
+
+/* A step is a call that gives -1 with errno. In `try` what does not fit is ERANGE, and the call is not made. */
+static void begin(struct emitter *e, const struct expr *x, unsigned bits)
+{
+	uint64_t value;
+
+	emit_indent(e);
+	if (!e->step->tried) {
+		fputs("must(", e->now->f);
+		return;
+	}
+	if (x && emit_reads(x))
+		emit_refuse(e, "`try` of a step whose value is read from a CPU");
+	emit_use(e, HELPER_ERROR);
+	emit_use(e, HELPER_TRIED);
+	fputs("error = ", e->now->f);
+	if (e->step->cpu >= 0 && e->s->late[e->step->cpu] && e->step->kind != STEP_CREATE) {
+		emit_cpu(e, e->step->cpu);
+		fputs(" < 0 ? EINVAL : ", e->now->f);
+	}
+	if (x && bits < 64 && !emit_constant(x, &value)) {
+		emit_expr(e, x);
+		fprintf(e->now->f, " >> %u ? ERANGE : ", bits);
+	}
+	fputs("tried(", e->now->f);
+}
+
+static void end(struct emitter *e)
+{
+	fputs("));\n", e->now->f);
+}
+
+/* --- each kind of step */
+
+static void step_cap(struct emitter *e, const struct step *st)
+{
+	const struct expr *x = st->given[0] ? &st->args[0] : NULL;
+
+	emit_use(e, HELPER_ENABLE_CAP);
+	begin(e, x, 64);
+	fputs("enable_cap(", e->now->f);
+	emit_cap_name(e->now->f, st->name);
+	fputs(", ", e->now->f);
+	if (x)
+		emit_argument(e, x, 64);
+	else
+		fputc('0', e->now->f);
+	end(e);
+}
+
+static void step_create(struct emitter *e, const struct step *st)
+{
+	begin(e, NULL, 64);
+	fputs("create_vcpu(&", e->now->f);
+	emit_cpu(e, st->cpu);
+	fprintf(e->now->f, ", %" PRIu32, e->s->cpus[st->cpu]);
+	end(e);
+}
+
+/* Of an MSR it may fail to read what is left as it is. */
+static bool reads_first(const struct object_ref *ref)
+{
+	return !ref->whole &&
+	       (ref->object->kind == OBJECT_MSR || ref->object->kind == OBJECT_MP_STATE);
+}
+
+static void step_set(struct emitter *e, const struct step *st)
+{
+	const struct object_ref *ref = &st->object;
+	const struct expr *x = &st->args[0];
+
+	if (st->tried && reads_first(ref))
+		emit_refuse(e, "`try` of a step that reads first");
+	begin(e, x, emit_bits(ref));
+	emit_set(e, ref, x);
+	fputs(");\n", e->now->f);
+}
+
+static void step_let(struct emitter *e, const struct step *st)
+{
+	if (e->in_branch)
+		emit_refuse(e, "`let` in `parallel`");
+	emit_indent(e);
+	emit_variable(e, st->variable);
+	fputs(" = ", e->now->f);
+	emit_argument(e, &st->args[0], 64);
+	fputs(";\n", e->now->f);
+}
+
+static void step_msi(struct emitter *e, const struct step *st)
+{
+	static const struct {
+		const char *name;
+		unsigned bits;
+	} fields[MSI_FIELDS] = {
+		[MSI_DEST] = {"dest", 32},	[MSI_VECTOR] = {"vector", 8},
+		[MSI_MODE] = {"mode", 3},	[MSI_LOGICAL] = {"logical", 1},
+		[MSI_RH] = {"rh", 1},		[MSI_LEVEL] = {"level", 1},
+		[MSI_TRIGGER] = {"trigger", 1},
+	};
+	const char *sep = "";
+	uint64_t value;
+
+	emit_use(e, HELPER_MSI);
+	begin(e, NULL, 64);
+	fputs("signal_msi((struct msi){", e->now->f);
+	for (unsigned i = 0; i < MSI_FIELDS; i++) {
+		if (!st->given[i])
+			continue;
+		if (st->tried && !emit_constant(&st->args[i], &value))
+			emit_refuse(e, "`try msi` with a value that may not fit");
+		fprintf(e->now->f, "%s.%s = ", sep, fields[i].name);
+		emit_argument(e, &st->args[i], fields[i].bits);
+		sep = ", ";
+	}
+	fputc('}', e->now->f);
+	end(e);
+}
+
+static void step_irq_line(struct emitter *e, const struct step *st)
+{
+	uint64_t value;
+
+	emit_use(e, HELPER_IRQ_LINE);
+	if (st->tried && !emit_constant(&st->args[1], &value))
+		emit_refuse(e, "`try irq_line` with a level that may not fit");
+	begin(e, &st->args[0], 32);
+	fputs("irq_line(", e->now->f);
+	emit_argument(e, &st->args[0], 32);
+	fputs(", ", e->now->f);
+	emit_argument(e, &st->args[1], 1);
+	end(e);
+}
+
+/* Of a CPU, with one argument or none. */
+static void step_of_cpu(struct emitter *e, const struct step *st, enum helper h, const char *name,
+			unsigned bits)
+{
+	emit_use(e, h);
+	begin(e, st->given[0] ? &st->args[0] : NULL, bits);
+	fprintf(e->now->f, "%s(", name);
+	emit_cpu(e, st->cpu);
+	if (st->given[0]) {
+		fputs(", ", e->now->f);
+		emit_argument(e, &st->args[0], bits);
+	}
+	end(e);
+}
+
+static void step_nmi(struct emitter *e, const struct step *st)
+{
+	begin(e, NULL, 64);
+	fputs("ioctl(", e->now->f);
+	emit_cpu(e, st->cpu);
+	fputs(", KVM_NMI", e->now->f);
+	end(e);
+}
+
+/* A count or a time: decimal, as people write it. */
+static void count(struct emitter *e, const struct expr *x)
+{
+	uint64_t value;
+
+	if (emit_constant(x, &value) && value < 100000)
+		fprintf(e->now->f, "%" PRIu64, value);
+	else
+		emit_argument(e, x, 64);
+}
+
+static void step_run(struct emitter *e, const struct step *st)
+{
+	emit_use(e, HELPER_RUN);
+	if (e->in_branch)
+		emit_use(e, HELPER_LEFT);
+	begin(e, &st->args[0], 64);
+	fputs("run(", e->now->f);
+	emit_cpu(e, st->cpu);
+	fputs(e->in_branch ? ", left(" : ", ", e->now->f);
+	count(e, &st->args[0]);
+	if (e->in_branch)
+		fputc(')', e->now->f);
+	end(e);
+}
+
+static void comparison(struct emitter *e, enum comparison cmp, const struct expr *x,
+		       const char *variable)
+{
+	uint64_t value;
+	bool constant = emit_constant(x, &value);
+
+	/* A compiler warns of a comparison that is the same always. */
+	if (constant && !value && (cmp == CMP_GE || cmp == CMP_LT)) {
+		fputc(cmp == CMP_GE ? '1' : '0', e->now->f);
+		return;
+	}
+	fprintf(e->now->f, "seen %s ", emit_operator(cmp));
+	if (variable)
+		fputs(variable, e->now->f);
+	else if (constant)
+		emit_number(e->now->f, value);
+	else
+		emit_expr(e, x);
+}
+
+/* As sipi does: the deviation is looked at only when the architecture's value was not seen. */
+static void step_expect(struct emitter *e, const struct step *st)
+{
+	static const char *const names[] = {
+		[CMP_EQ] = "",	  [CMP_NE] = "!= ", [CMP_LT] = "< ",
+		[CMP_LE] = "<= ", [CMP_GT] = "> ",  [CMP_GE] = ">= ",
+	};
+	const char *variable = NULL;
+	char text[sizeof(((struct finding *)0)->text)]; /* no more of it than sipi shows */
+	uint64_t value = 0;
+	FILE *f = e->now->f;
+
+	e->now->seen = true;
+	e->expects++;
+	emit_indent(e);
+	fputs("seen = ", f);
+	emit_argument(e, &st->args[0], 64);
+	fputs(";\n", f);
+	if (!emit_constant(&st->args[1], &value)) {
+		variable = "expected";
+		e->now->expected = true;
+		emit_indent(e);
+		fputs("expected = ", f);
+		emit_expr(e, &st->args[1]);
+		fputs(";\n", f);
+	}
+	emit_indent(e);
+	fprintf(f, "note(%u, ", st->line);
+	snprintf(text, sizeof(text), "%.*s", (int)sizeof(text) - 1, st->text);
+	emit_string(f, text);
+	fprintf(f, ", \"%s\", ", names[st->cmp]);
+	if (variable)
+		fputs(variable, f);
+	else
+		emit_number(f, value);
+	fputs(", seen,\n", f);
+	emit_indent(e);
+	fputs("     ", f);
+	comparison(e, st->cmp, &st->args[1], variable);
+	fputs(" ? EXPECTED : ", f);
+	if (st->has_dev) {
+		comparison(e, st->dev_cmp, &st->args[2], NULL);
+		fputs(" ? DEVIATION : ", f);
+	}
+	fputs("OTHER);\n", f);
+}
+
+static void step_repeat(struct emitter *e, const struct step *st)
+{
+	emit_indent(e);
+	fputs("for (uint64_t n = ", e->now->f);
+	count(e, &st->args[0]);
+	/* In a branch it ends with that. */
+	if (e->in_branch)
+		emit_use(e, HELPER_LEFT);
+	fprintf(e->now->f, "; n%s; n--) {\n", e->in_branch ? " && left(1)" : "");
+	e->now->indent++;
+	emit_list(e, &st->branches[0]);
+	emit_next_line(e, false);
+	e->now->indent--;
+	emit(e, "}");
+}
+
+static void emit_branch(struct emitter *e, const struct step *st, unsigned i)
+{
+	struct function branch = {.indent = 0};
+
+	branch.f = open_memstream(&branch.text, &branch.size);
+	if (!branch.f) {
+		emit_refuse(e, "out of memory");
+		return;
+	}
+	e->now = &branch;
+	branch.indent = 2;
+	emit_list(e, &st->branches[i]);
+	emit_next_line(e, false);
+	e->now = &e->main;
+	fclose(branch.f);
+	fprintf(e->branches.f, "static void *line%u_branch%u(void *start)\n{\n%s%s", st->line,
+		i + 1, branch.seen ? "\tuint64_t seen;\n" : "",
+		branch.expected ? "\tuint64_t expected;\n" : "");
+	fprintf(e->branches.f,
+		"%s\tbegin(start);\n\tdo {\n%s\t} while (again());\n\treturn NULL;\n}\n\n",
+		branch.seen ? "\n" : "", branch.text ? branch.text : "");
+	free(branch.text);
+}
+
+static void step_parallel(struct emitter *e, const struct step *st)
+{
+	emit_use(e, HELPER_PARALLEL);
+	emit_indent(e);
+	fputs("parallel(", e->now->f);
+	count(e, &st->args[0]);
+	fprintf(e->now->f, ", %u, (branch *[]){", st->nbranches);
+	for (unsigned i = 0; i < st->nbranches; i++)
+		fprintf(e->now->f, "%sline%u_branch%u", i ? ", " : "", st->line, i + 1);
+	fputs("});\n", e->now->f);
+	e->in_branch = true;
+	for (unsigned i = 0; i < st->nbranches; i++)
+		emit_branch(e, st, i);
+	e->in_branch = false;
+}
+
+static void emit_step(struct emitter *e, const struct step *st)
+{
+	switch (st->kind) {
+	case STEP_CAP:
+		step_cap(e, st);
+		break;
+	case STEP_CREATE:
+		step_create(e, st);
+		break;
+	case STEP_SET:
+		step_set(e, st);
+		break;
+	case STEP_LET:
+		step_let(e, st);
+		break;
+	case STEP_EXPECT:
+		step_expect(e, st);
+		break;
+	case STEP_MSI:
+		step_msi(e, st);
+		break;
+	case STEP_IRQ_LINE:
+		step_irq_line(e, st);
+		break;
+	case STEP_NMI:
+		step_nmi(e, st);
+		break;
+	case STEP_INTERRUPT:
+		step_of_cpu(e, st, HELPER_INTERRUPT, "interrupt", 8);
+		break;
+	case STEP_PUMP:
+		step_of_cpu(e, st, HELPER_PUMP, "pump", 64);
+		break;
+	case STEP_SAVE:
+		step_of_cpu(e, st, HELPER_RELOAD_LAPIC, "reload_lapic", 64);
+		break;
+	case STEP_DEBUG:
+		step_of_cpu(e, st, HELPER_GUEST_DEBUG, "guest_debug", 32);
+		break;
+	case STEP_RUN:
+		step_run(e, st);
+		break;
+	case STEP_REPEAT:
+		step_repeat(e, st);
+		break;
+	case STEP_PARALLEL:
+		step_parallel(e, st);
+		break;
+	}
+}
+
+void emit_list(struct emitter *e, const struct step_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct step *st = &list->steps[i];
+
+		emit_lines(e, st->line);
+		if (st->kind == STEP_EXPECT && st->has_dev)
+			emit_next_line(e, true);
+		e->step = st;
+		emit_step(e, st);
+	}
+}
