@@ -42,6 +42,16 @@ static void test_parallel_once(void **state)
 			      "expect cpu 2: lapic.id = 0x02000000\n");
 }
 
+/* Each branch once, as a whole. */
+static void test_parallel_0(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\nparallel 0\nrepeat 5\nexpect 1 = 1\nend\nand\nexpect 2 = 2\nend\n");
+	assert_int_equal(result.nfindings, 2);
+	assert_int_equal(result.findings[0].times + result.findings[1].times, 6);
+}
+
 static void test_parallel_that_fails(void **state)
 {
 	(void)state;
@@ -200,6 +210,7 @@ static void test_no_leak(void **state)
 }
 
 TEST_MAIN(cmocka_unit_test(test_parallel), cmocka_unit_test(test_parallel_once),
-	  cmocka_unit_test(test_parallel_that_fails), cmocka_unit_test(test_timeout),
-	  cmocka_unit_test(test_run_is_bounded), cmocka_unit_test(test_kmsg),
-	  cmocka_unit_test(test_warnings), cmocka_unit_test(test_no_leak))
+	  cmocka_unit_test(test_parallel_0), cmocka_unit_test(test_parallel_that_fails),
+	  cmocka_unit_test(test_timeout), cmocka_unit_test(test_run_is_bounded),
+	  cmocka_unit_test(test_kmsg), cmocka_unit_test(test_warnings),
+	  cmocka_unit_test(test_no_leak))
