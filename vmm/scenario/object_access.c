@@ -60,6 +60,8 @@ static int cpuid_value(int fd, const struct object_ref *ref, uint64_t *value)
 	struct kvm_cpuid2 *c = (struct kvm_cpuid2 *)room;
 	int r;
 
+	/* KVM of 5.10 and 6.1 leaves nent as it was given. */
+	memset(room, 0, sizeof(room));
 	c->nent = CPUID_ENTRIES;
 	r = kvm_vcpu_get_cpuid(fd, c);
 	if (r < 0)
@@ -69,8 +71,10 @@ static int cpuid_value(int fd, const struct object_ref *ref, uint64_t *value)
 		const struct kvm_cpuid_entry2 *e = &c->entries[i];
 		const uint32_t regs[4] = {e->eax, e->ebx, e->ecx, e->edx};
 
-		if (e->function == ref->index >> 8 && e->index == 0)
+		if (e->function == ref->index >> 8 && e->index == 0) {
 			*value = regs[ref->index & 3];
+			break;
+		}
 	}
 	return 0;
 }
