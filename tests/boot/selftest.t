@@ -26,6 +26,8 @@ SKIP: {
 		like($sum // '', qr/: \d{4,} values checked, 0 deviations, \d+ known; 50 rounds, 0 differences, \d{3,} fields exercised, 0 not \(seed 0x\w+\)$/,
 			"$mode: what was done is said");
 		diag($sum) if $sum;
+		# Hundreds of machines: on an emulator in one mode.
+		skip "$mode: rows left out, on an emulator", 2 if $ENV{SIPI_EMULATED} && $mode ne 'split';
 
 		my ($rows, $caught, %count, @missed) = (0, 0);
 		for (split /\n/, selftest('--irqchip', $mode, '--list')->{stdout}) {
