@@ -62,7 +62,7 @@ sub run_test {
 	my @first = @wrong;
 	# That the guest reports a failure is what is known; that it crashes or hangs is not.
 	my $is_known = "boot $t->{name} ($mode)" =~ $known;
-	for (1 .. $emulated ? 2 : 0) {
+	for (1 .. ($emulated ? 2 : 0)) {
 		last if !@wrong || ($is_known && $run->{code} == 1);
 		($run, @wrong) = try_test($t, $mode);
 	}
