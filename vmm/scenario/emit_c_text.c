@@ -121,19 +121,17 @@ static void put_prose_line(struct emitter *e, struct line l)
 /* What says why: on one line, or as a block. */
 static void put_prose(struct emitter *e)
 {
-	struct line l = peek(e, e->next);
 	const char *next = behind(e, e->next);
 	bool one = next == e->end || !is_prose(peek(e, next));
 
 	emit_indent(e);
 	fputs(one ? "/*" : "/*\n", e->now->f);
 	do {
-		l = peek(e, e->next);
 		if (!one) {
 			emit_indent(e);
 			fputs(" *", e->now->f);
 		}
-		put_prose_line(e, l);
+		put_prose_line(e, peek(e, e->next));
 		if (!one)
 			fputc('\n', e->now->f);
 		e->next = behind(e, e->next);
