@@ -47,7 +47,7 @@ LDLIBS := -Wl,-Bstatic -luring -lfdt -Wl,-Bdynamic
 
 rooms := cmd selftest scenario machine boot devices chips io kvm util
 lib_src := $(foreach r,$(rooms),$(wildcard vmm/$(r)/*.c))
-lib_obj := $(lib_src:%.c=$(B)/obj/%.o) $(B)/obj/vmm/firmware.o
+lib_obj := $(lib_src:%.c=$(B)/obj/%.o) $(B)/obj/vmm/firmware.o $(B)/obj/vmm/puppet.o
 unit_src := $(wildcard tests/unit/*_test.c)
 units := $(unit_src:tests/unit/%.c=$(B)/tests/%)
 
@@ -117,6 +117,18 @@ build/firmware.bin: $(fw_obj) firmware/rom.ld
 $(B)/obj/vmm/firmware.o: build/firmware.bin tools/embed.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Wa,--noexecstack -DBLOB='"$<"' -DNAME=firmware_rom -c -o $@ tools/embed.S
+
+# --- the puppet: what a scenario's `guest` steps run, carried inside, too
+
+build/puppet.bin: guest/puppet.S guest/puppet.h
+	@mkdir -p $(@D)
+	$(say) GUEST $@
+	$(Q)$(CC) -I. -c -o build/puppet.o $<
+	$(Q)ld -Ttext=0xa000 --oformat=binary -o $@ build/puppet.o
+
+$(B)/obj/vmm/puppet.o: build/puppet.bin tools/embed.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -Wa,--noexecstack -DBLOB='"$<"' -DNAME=puppet_image -c -o $@ tools/embed.S
 
 # --- guests: freestanding, general registers only, linked at 1 MiB
 

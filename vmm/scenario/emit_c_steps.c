@@ -430,6 +430,13 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_RUN:
 		step_run(e, st);
 		break;
+	case STEP_ENTER:
+	case STEP_GUEST:
+	case STEP_GUEST_GET:
+	case STEP_GUEST_SET:
+	case STEP_GUEST_IPI:
+		emit_refuse(e, "it runs a guest");
+		break;
 	case STEP_REPEAT:
 		step_repeat(e, st);
 		break;

@@ -76,6 +76,20 @@ int eval(struct runner *r, const struct expr *e, uint64_t *value)
 	return 0;
 }
 
+int run_arg(struct runner *r, const struct step *st, unsigned i, uint64_t *value)
+{
+	*value = 0;
+	return st->given[i] ? eval(r, &st->args[i], value) : 0;
+}
+
+int run_arg_below(struct runner *r, const struct step *st, unsigned i, uint64_t end,
+		  uint64_t *value)
+{
+	int ret = run_arg(r, st, i, value);
+
+	return ret < 0 ? ret : *value < end ? 0 : -ERANGE;
+}
+
 bool compare(uint64_t a, enum comparison cmp, uint64_t b)
 {
 	switch (cmp) {

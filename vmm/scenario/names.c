@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "guest/puppet.h"
 #include "kvm/uapi.h"
 #include "scenario/object.h"
 #include "scenario/parse.h"
@@ -18,7 +19,7 @@ static const struct word {
 	{"apic_base.bsp", 1u << 8}, {"apic_base.extd", 1u << 10}, {"apic_base.en", 1u << 11},
 	/* ICR, bits 10:8; MSIs have the same */
 	{"fixed", 0}, {"lowest", 1}, {"smi", 2}, {"nmi", 4}, {"init", 5}, {"sipi", 6}, {"extint", 7},
-	{"physical", 0}, {"logical", 1}, {"edge", 0}, {"level", 1},
+	{"physical", 0}, {"self", 1}, {"all", 2}, {"others", 3}, {"logical", 1}, {"edge", 0}, {"level", 1},
 	{"icr.logical", 1u << 11}, {"icr.pending", 1u << 12}, {"icr.assert", 1u << 14},
 	{"icr.level", 1u << 15}, {"icr.self", 1u << 18}, {"icr.all", 2u << 18}, {"icr.others", 3u << 18},
 	{"svr.enable", 1u << 8}, {"svr.suppress_eoi", 1u << 12}, {"version.suppress_eoi", 1u << 24},
@@ -62,6 +63,7 @@ static const struct word {
 	{"exit.rdmsr", KVM_EXIT_X86_RDMSR}, {"exit.wrmsr", KVM_EXIT_X86_WRMSR},
 	{"exit.ap_reset_hold", KVM_EXIT_AP_RESET_HOLD}, {"exit.bus_lock", KVM_EXIT_X86_BUS_LOCK},
 	{"exit.notify", KVM_EXIT_NOTIFY}, {"exit.timeout", OBJECT_EXIT_TIMEOUT}, {"timeout", OBJECT_EXIT_TIMEOUT},
+	{"exit.done", OBJECT_EXIT_DONE}, {"done", OBJECT_EXIT_DONE}, {"none", PUPPET_NO_FAULT},
 	{"EPERM", EPERM}, {"ENOENT", ENOENT}, {"EINTR", EINTR}, {"EIO", EIO}, {"ENXIO", ENXIO}, {"E2BIG", E2BIG},
 	{"EBADF", EBADF}, {"EAGAIN", EAGAIN}, {"ENOMEM", ENOMEM}, {"EACCES", EACCES}, {"EFAULT", EFAULT},
 	{"EBUSY", EBUSY}, {"EEXIST", EEXIST}, {"ENODEV", ENODEV}, {"EINVAL", EINVAL}, {"EMFILE", EMFILE},

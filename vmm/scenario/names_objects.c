@@ -2,6 +2,7 @@
 /* What a scenario can read and write, by name: tests/scenarios/README.md has the list in words. */
 #include "scenario/object.h"
 
+#include "guest/puppet.h"
 #include "kvm/uapi.h"
 
 #define SIZE_OF(struct_of, field) ((uint8_t)sizeof(((struct struct_of *)0)->field))
@@ -31,6 +32,9 @@
 #define DEBUGREG(text, field)	 FIELD("debugregs." text, OBJECT_DEBUGREGS, kvm_debugregs, field, 0)
 
 #define OF_CPU(text, k, a, bytes) {.name = text, .kind = k, .arg = a, .size = bytes, .of_cpu = true}
+#define GUEST(text, at, bytes)	 {.name = "guest." text, .kind = OBJECT_GUEST, .arg = at, .size = bytes, .of_cpu = true, .read_only = true}
+#define GUEST_N(text, at, bytes, step, n)                                                                                 \
+	{.name = "guest." text, .kind = OBJECT_GUEST, .arg = at, .size = bytes, .flag = step, .count = n, .indexed = true, .of_cpu = true, .read_only = true}
 #define SEEN(text, k)		 {.name = text, .kind = k, .size = 8, .read_only = true}
 
 static const struct object objects[] = {
@@ -48,6 +52,11 @@ static const struct object objects[] = {
 	OF_CPU("xcr0", OBJECT_XCR0, 0, 8),
 	OF_CPU("mp_state", OBJECT_MP_STATE, 0, 4),
 	{.name = "cpuid", .kind = OBJECT_CPUID, .size = 4, .indexed = true, .of_cpu = true, .read_only = true},
+	GUEST("result", PUPPET_RESULT, 8), GUEST("fault", PUPPET_FAULT, 4), GUEST("error", PUPPET_ERROR, 4),
+	GUEST("address", PUPPET_ADDRESS, 8), GUEST("rip", PUPPET_RIP, 8), GUEST("interrupts", PUPPET_TAKEN, 4),
+	GUEST_N("taken", PUPPET_COUNTS, 4, 4, 256), GUEST_N("time", PUPPET_ORDER, 8, 16, PUPPET_ORDERS),
+	GUEST_N("order", PUPPET_ORDER + 8, 8, 16, PUPPET_ORDERS),
+	{.name = "guest.eoi", .kind = OBJECT_GUEST, .arg = PUPPET_EOI, .size = 4, .of_cpu = true},
 	SEEN("accepted", OBJECT_ACCEPTED), SEEN("error", OBJECT_ERROR),
 	SEEN("exit", OBJECT_EXIT), SEEN("warnings", OBJECT_WARNINGS),
 

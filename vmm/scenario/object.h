@@ -21,21 +21,25 @@ enum object_kind {
 	OBJECT_MP_STATE,
 	OBJECT_CPUID, /* cpuid.1.eax: read: what the vCPU was given; index: leaf << 8 | register */
 	OBJECT_APICBASE_MODE, /* bits 11:10 of IA32_APIC_BASE, by KVM_SET_MSRS (arg 0) or KVM_SET_SREGS (arg 1) */
+	OBJECT_GUEST,	 /* in the CPU's mailbox, at arg (guest/puppet.h); by index: every `flag` bytes, `count` of them */
 	OBJECT_ACCEPTED, /* what KVM_SIGNAL_MSI gave last: how many APICs accepted; of no CPU, as the following */
 	OBJECT_ERROR,	 /* errno of the last `try`, 0 when it went well */
-	OBJECT_EXIT,	 /* exit reason of the last `run`, or exit.timeout */
+	OBJECT_EXIT,	 /* exit reason of the last `run` or `guest`, or one of the following */
 	OBJECT_WARNINGS, /* lines of the kernel's log that warn, since the scenario began */
 };
 
 /* What OBJECT_EXIT is when `run` ended because its time was over. */
 #define OBJECT_EXIT_TIMEOUT UINT64_MAX
+/* The puppet has carried out its operation. */
+#define OBJECT_EXIT_DONE (UINT64_MAX - 1)
 
 struct object {
 	const char *name; /* "lapic.id", "msr.apic_base", "sregs.cs.base", "msr" for msr[0x1b] */
 	enum object_kind kind;
 	uint32_t arg;
 	uint8_t size;  /* bytes; 32 for a register of 256 bits */
-	uint32_t flag; /* OBJECT_EVENTS */
+	uint32_t flag; /* OBJECT_EVENTS, OBJECT_GUEST */
+	uint32_t count; /* OBJECT_GUEST */
 	bool indexed;  /* takes [INDEX] first, then maybe [HI:LO] */
 	bool of_cpu, read_only;
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "scenario/puppet.h"
 #include "scenario/runner.h"
 
 #define MSR_APIC_BASE  0x1b
@@ -51,6 +52,11 @@ static int lapic_field(const struct object_ref *ref, struct holder *im)
 static uint32_t msr_index(const struct object_ref *ref)
 {
 	return ref->object->indexed ? ref->index : ref->object->arg;
+}
+
+static uint32_t mail_offset(const struct object_ref *ref)
+{
+	return ref->object->arg + ref->object->flag * ref->index;
 }
 
 static int cpuid_value(int fd, const struct object_ref *ref, uint64_t *value)
@@ -137,9 +143,10 @@ static int field(const struct object_ref *ref, struct holder *im)
 		im->bits = 2;
 		im->offset = ref->object->arg ? offsetof(struct holder, sregs.apic_base) : 0;
 		return 0;
+	case OBJECT_GUEST:
 	case OBJECT_MP_STATE:
 		im->offset = 0;
-		im->bits = 32;
+		im->bits = ref->object->size * 8;
 		return 0;
 	default:
 		im->offset = 0;
@@ -157,6 +164,10 @@ static int load(struct runner *r, const struct object_ref *ref, struct holder *i
 
 	if (!ref->object->of_cpu)
 		return run_value(r, ref->object->kind, &im->value);
+	if (ref->object->kind == OBJECT_GUEST) {
+		im->value = puppet_get(r, cpu, mail_offset(ref), ref->object->size);
+		return 0;
+	}
 	fd = target_fd(t, cpu);
 	switch (ref->object->kind) {
 	case OBJECT_LAPIC:
@@ -194,6 +205,9 @@ static int store(struct runner *r, const struct object_ref *ref, struct holder *
 	int fd = target_fd(t, cpu);
 
 	switch (ref->object->kind) {
+	case OBJECT_GUEST:
+		puppet_put(r, cpu, mail_offset(ref), im->value, ref->object->size);
+		return 0;
 	case OBJECT_LAPIC:
 		return t->ops->set_lapic(t, cpu, &im->lapic);
 	case OBJECT_MSR:

@@ -79,7 +79,7 @@ static int cpuid_index(struct parser *p, const struct token *t, uint32_t *index)
 	return parse_expected(p, t, "cpuid.LEAF.REGISTER, such as cpuid.1.eax");
 }
 
-/* [INDEX] of msr and lapic. */
+/* [INDEX] of msr, lapic and what the puppet counts. */
 static int parse_index(struct parser *p, struct object_ref *ref)
 {
 	bool lapic = ref->object->kind == OBJECT_LAPIC;
@@ -87,6 +87,13 @@ static int parse_index(struct parser *p, struct object_ref *ref)
 
 	if (parse_take(p, "[") < 0)
 		return -1;
+	if (ref->object->kind == OBJECT_GUEST) {
+		if (p->tok.kind != TOKEN_NUMBER || p->tok.number >= ref->object->count)
+			return parse_expected(p, &p->tok, "an index below %u", ref->object->count);
+		ref->index = (uint32_t)p->tok.number;
+		parse_advance(p);
+		return parse_take(p, "]");
+	}
 	if (lapic && p->tok.kind == TOKEN_NUMBER && p->tok.number % 4)
 		return parse_expected(p, &p->tok, "a multiple of 4");
 	if (take_number(p, lapic ? 0x3fc : UINT32_MAX,
@@ -156,6 +163,7 @@ static int object_rest(struct parser *p, const struct object *o, int32_t cpu,
 		       struct object_ref *ref)
 {
 	*ref = (struct object_ref){.object = o, .cpu = o->of_cpu ? cpu : -1};
+	p->s->guest |= o->kind == OBJECT_GUEST;
 	if (o->of_cpu && cpu < 0)
 		return parse_expected(p, &p->tok, "'cpu ID:' ahead of an object of a CPU");
 	if (o->kind == OBJECT_CPUID && cpuid_index(p, &p->tok, &ref->index) < 0)

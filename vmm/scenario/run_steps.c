@@ -10,28 +10,13 @@
 #define NSEC_PER_MSEC 1000000ull
 #define APIC_MSI_BASE 0xfee00000u
 
-static int arg(struct runner *r, const struct step *st, unsigned i, uint64_t *value)
-{
-	*value = 0;
-	return st->given[i] ? eval(r, &st->args[i], value) : 0;
-}
-
-/* One that must fit into a field. */
-static int arg_below(struct runner *r, const struct step *st, unsigned i, uint64_t end,
-		     uint64_t *value)
-{
-	int ret = arg(r, st, i, value);
-
-	return ret < 0 ? ret : *value < end ? 0 : -ERANGE;
-}
-
 /* --- what each kind of step does: 0 or more, or -errno */
 
 static int do_cap(struct runner *r, const struct step *st)
 {
 	uint32_t cap;
 	uint64_t value;
-	int ret = arg(r, st, 0, &value);
+	int ret = run_arg(r, st, 0, &value);
 
 	if (ret < 0)
 		return ret;
@@ -48,7 +33,7 @@ static int do_create(struct runner *r, const struct step *st)
 static int do_set(struct runner *r, const struct step *st)
 {
 	uint64_t value;
-	int ret = arg(r, st, 0, &value);
+	int ret = run_arg(r, st, 0, &value);
 
 	return ret < 0 ? ret : object_set(r, &st->object, value);
 }
@@ -56,7 +41,7 @@ static int do_set(struct runner *r, const struct step *st)
 static int do_let(struct runner *r, const struct step *st)
 {
 	uint64_t value;
-	int ret = arg(r, st, 0, &value);
+	int ret = run_arg(r, st, 0, &value);
 
 	if (ret == 0)
 		r->variables[st->variable] = value;
@@ -75,7 +60,7 @@ static int do_msi(struct runner *r, const struct step *st)
 	int ret = 0;
 
 	for (unsigned i = 0; i < MSI_FIELDS && ret == 0; i++)
-		ret = arg_below(r, st, i, ends[i], &f[i]);
+		ret = run_arg_below(r, st, i, ends[i], &f[i]);
 	if (ret < 0)
 		return ret;
 	/* SDM vol. 3A, "Message Signalled Interrupts"; bits 31:8 of the ID: api.rst, KVM_SIGNAL_MSI. */
@@ -93,10 +78,10 @@ static int do_msi(struct runner *r, const struct step *st)
 static int do_irq_line(struct runner *r, const struct step *st)
 {
 	uint64_t gsi, level;
-	int ret = arg_below(r, st, 0, 1ull << 32, &gsi);
+	int ret = run_arg_below(r, st, 0, 1ull << 32, &gsi);
 
 	if (ret == 0)
-		ret = arg_below(r, st, 1, 2, &level);
+		ret = run_arg_below(r, st, 1, 2, &level);
 	return ret < 0 ? ret : r->run->t->ops->irq_line(r->run->t, (uint32_t)gsi, (unsigned)level);
 }
 
@@ -108,7 +93,7 @@ static int do_nmi(struct runner *r, const struct step *st)
 static int do_interrupt(struct runner *r, const struct step *st)
 {
 	uint64_t vector;
-	int ret = arg_below(r, st, 0, 256, &vector);
+	int ret = run_arg_below(r, st, 0, 256, &vector);
 
 	return ret < 0 ? ret
 		       : r->run->t->ops->interrupt(r->run->t, (unsigned)st->cpu, (uint8_t)vector);
@@ -132,7 +117,7 @@ static int do_reload(struct runner *r, const struct step *st)
 static int do_debug(struct runner *r, const struct step *st)
 {
 	uint64_t control;
-	int ret = arg_below(r, st, 0, 1ull << 32, &control);
+	int ret = run_arg_below(r, st, 0, 1ull << 32, &control);
 
 	return ret < 0 ? ret
 		       : kvm_vcpu_set_guest_debug(target_fd(r->run->t, (unsigned)st->cpu),
@@ -145,7 +130,7 @@ static int do_run(struct runner *r, const struct step *st)
 	/* Rather a bit more, so that it is then found that the time is over. */
 	uint64_t left = now < r->until_ns ? (r->until_ns - now) / NSEC_PER_MSEC + 1 : 0;
 	uint64_t ms;
-	int ret = arg(r, st, 0, &ms);
+	int ret = run_arg(r, st, 0, &ms);
 
 	if (ret < 0)
 		return ret;
@@ -202,16 +187,16 @@ static int do_expect(struct runner *r, const struct step *st)
 {
 	uint64_t seen, expected, deviation;
 	unsigned what = SEEN_EXPECTED;
-	int ret = arg(r, st, 0, &seen);
+	int ret = run_arg(r, st, 0, &seen);
 
 	if (ret < 0)
 		return ret;
-	ret = arg(r, st, 1, &expected);
+	ret = run_arg(r, st, 1, &expected);
 	if (ret < 0)
 		return ret;
 	if (!compare(seen, st->cmp, expected)) {
 		what = SEEN_OTHER;
-		ret = st->has_dev ? arg(r, st, 2, &deviation) : 0;
+		ret = st->has_dev ? run_arg(r, st, 2, &deviation) : 0;
 		if (ret < 0)
 			return ret;
 		if (st->has_dev && compare(seen, st->dev_cmp, deviation))
@@ -226,7 +211,8 @@ static int (*const actions[])(struct runner *r, const struct step *st) = {
 	[STEP_LET] = do_let,	       [STEP_EXPECT] = do_expect, [STEP_MSI] = do_msi,
 	[STEP_IRQ_LINE] = do_irq_line, [STEP_NMI] = do_nmi,	  [STEP_INTERRUPT] = do_interrupt,
 	[STEP_PUMP] = do_pump,	       [STEP_SAVE] = do_reload,	  [STEP_DEBUG] = do_debug,
-	[STEP_RUN] = do_run,
+	[STEP_RUN] = do_run,	       [STEP_ENTER] = run_guest,  [STEP_GUEST] = run_guest,
+	[STEP_GUEST_GET] = run_guest,  [STEP_GUEST_SET] = run_guest, [STEP_GUEST_IPI] = run_guest,
 };
 
 /* --- one after the other */
@@ -274,7 +260,7 @@ static bool run_repeat(struct runner *r, const struct step *st, uint64_t times)
 static bool run_block(struct runner *r, const struct step *st)
 {
 	uint64_t value;
-	int ret = arg(r, st, 0, &value);
+	int ret = run_arg(r, st, 0, &value);
 
 	if (ret < 0) {
 		run_fail(r->run, st, -ret, NULL);

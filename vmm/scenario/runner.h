@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "scenario/object.h"
 #include "scenario/run.h"
@@ -56,6 +57,14 @@ void run_fail(struct run *run, const struct step *st, int error, const char *wha
 /* Is there still time, and all is well so far? If not, the run has failed, at this step or before. */
 bool run_in_time(struct run *run, const struct step *st);
 
+/* eval.c, of a step: what is not given is 0. The second: -ERANGE unless it is below end. */
+int run_arg(struct runner *r, const struct step *st, unsigned i, uint64_t *value);
+int run_arg_below(struct runner *r, const struct step *st, unsigned i, uint64_t end,
+		  uint64_t *value);
+
+/* run_guest.c: 0 or -errno; -EFAULT after an exception, -ETIMEDOUT, and -EIO after an exit that is not the puppet's. */
+int run_guest(struct runner *r, const struct step *st);
+
 /* run_parallel.c */
 bool run_parallel(struct runner *r, const struct step *st, uint64_t ms);
 
@@ -69,6 +78,8 @@ struct target *target_user_open(const struct scenario *s, struct error *err);
 
 /* target.c. 0 or -errno: gives a new vCPU its CPUID and maps its run area; fd is closed when that fails. */
 int target_adopt(struct target *t, unsigned cpu, int fd);
+/* From then on KVM_RUN is interrupted each millisecond, until timer_delete(). */
+int target_start_clock(timer_t *timer, unsigned ms);
 /* target_ops.run, of a CPU that can run. */
 int target_run(struct target *t, unsigned cpu, unsigned ms);
 /* -1: not created yet */

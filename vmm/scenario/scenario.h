@@ -78,6 +78,12 @@ enum step_kind {
 	STEP_SAVE,	/* cpu ID: reload lapic: KVM_GET_LAPIC, then KVM_SET_LAPIC of the same */
 	STEP_DEBUG,	/* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
 	STEP_RUN,	/* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
+	/* By the puppet, which the CPU runs: scenario/puppet.h */
+	STEP_ENTER,	/* cpu ID: guest long: op is an enum puppet_mode */
+	STEP_GUEST,	/* cpu ID: guest OPERATION [A [B]] [within MS]: op, args[0], [1], [2] */
+	STEP_GUEST_GET, /* cpu ID: guest get OBJECT: a register of the CPU's APIC, or an MSR */
+	STEP_GUEST_SET, /* cpu ID: guest set OBJECT EXPR: object, args[0] */
+	STEP_GUEST_IPI, /* cpu ID: guest ipi FIELD=EXPR...: args by enum msi_field */
 	STEP_REPEAT,	/* repeat N ... end; args[0], body */
 	STEP_PARALLEL, /* parallel MILLISECONDS ... and ... end: branches on threads, repeated so long */
 };
@@ -90,7 +96,9 @@ enum msi_field {
 	MSI_RH,
 	MSI_LEVEL,
 	MSI_TRIGGER,
-	MSI_FIELDS
+	MSI_FIELDS,
+	IPI_SHORTHAND = MSI_FIELDS, /* of an IPI */
+	IPI_FIELDS
 };
 
 #define STEP_ARGS 8
@@ -103,7 +111,7 @@ struct step {
 	bool tried;  /* `try STEP`: a refusal is no error, object `error` has its errno */
 	int32_t cpu; /* index into cpus, or -1 */
 	const char *name;
-	unsigned variable;
+	unsigned variable, op;
 	struct object_ref object;
 	unsigned nargs;
 	bool given[STEP_ARGS];
@@ -145,6 +153,7 @@ struct scenario {
 	enum scenario_class class;
 	unsigned modes; /* bit 1 << enum irqchip_mode */
 	bool danger;	/* can harm the host's kernel */
+	bool guest;	/* a step runs the puppet */
 	unsigned nneeds;
 	struct need needs[SCENARIO_NEEDS];
 	unsigned ncpus;

@@ -68,7 +68,7 @@ static void on_time_over(int sig)
 }
 
 /* When it fires ahead of KVM_RUN, that does not see it: it fires again and again. */
-static int start_clock(timer_t *timer, unsigned ms)
+int target_start_clock(timer_t *timer, unsigned ms)
 {
 	const struct sigaction sa = {.sa_handler = on_time_over};
 	const struct itimerspec at = {
@@ -93,7 +93,7 @@ int target_run(struct target *t, unsigned cpu, unsigned ms)
 	uint64_t end = clock_now_ns() + ms * (uint64_t)NSEC_PER_MSEC;
 	struct kvm_run *run = t->runs[cpu];
 	timer_t timer = NULL;
-	int r = start_clock(&timer, ms);
+	int r = target_start_clock(&timer, ms);
 
 	if (r < 0)
 		return r;

@@ -44,6 +44,9 @@ struct target {
 	int cpus[SCENARIO_CPUS];
 	struct kvm_run *runs[SCENARIO_CPUS];
 	size_t run_size;
+	/* Where a step runs the puppet: its memory, and which CPUs are in the middle of an operation. Else NULL. */
+	uint8_t *mem;
+	bool busy[SCENARIO_CPUS];
 	struct kvm_cpuid2 *cpuid; /* what this KVM supports; each CPU gets its own APIC ID in it */
 };
 

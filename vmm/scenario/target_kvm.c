@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest/puppet.h"
+#include "scenario/puppet.h"
 #include "scenario/runner.h"
 
 #define IOAPIC_PINS 24
@@ -95,6 +97,8 @@ static void destroy(struct target *t)
 	}
 	if (t->vm >= 0)
 		close(t->vm);
+	if (t->mem)
+		munmap(t->mem, PUPPET_MEMORY);
 	if (t->kvm >= 0)
 		close(t->kvm);
 	free(t->cpuid);
@@ -137,6 +141,21 @@ static int create_irqchip(const struct target *t, struct error *err)
 		     : 0;
 }
 
+/* All the memory that there is. */
+static int create_memory(struct target *t, struct error *err)
+{
+	int r;
+
+	t->mem = mmap(NULL, PUPPET_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (t->mem == MAP_FAILED) {
+		t->mem = NULL;
+		return error_set(err, EXIT_SETUP, "out of memory");
+	}
+	puppet_load(t->mem, puppet_image, (size_t)(puppet_image_end - puppet_image));
+	r = kvm_vm_set_memory(t->vm, 0, 0, 0, PUPPET_MEMORY, t->mem);
+	return r < 0 ? error_set(err, EXIT_SETUP, "KVM_SET_USER_MEMORY_REGION: %s", strerror(-r)) : 0;
+}
+
 static int create_vm(struct target *t, struct error *err)
 {
 	int r;
@@ -148,7 +167,7 @@ static int create_vm(struct target *t, struct error *err)
 	t->vm = kvm_vm_create(t->kvm);
 	if (t->vm < 0)
 		return error_set(err, EXIT_SKIP, "KVM_CREATE_VM: %s", strerror(-t->vm));
-	if (create_irqchip(t, err) < 0)
+	if (create_irqchip(t, err) < 0 || (t->s->guest && create_memory(t, err) < 0))
 		return -1;
 	/* The first one is the boot CPU; KVM takes CPU 0 for it on its own. */
 	r = t->s->cpus[0] ? kvm_vm_set_boot_cpu(t->vm, t->s->cpus[0]) : 0;

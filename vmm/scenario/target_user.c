@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/puppet.h"
 #include "machine/internal.h"
+#include "scenario/puppet.h"
 #include "scenario/runner.h"
+#include "util/clock.h"
 
 #define MSR_APIC_BASE	 0x1b
 #define MSR_TSC_DEADLINE 0x6e0
@@ -240,20 +243,50 @@ static int interrupt(struct target *t, unsigned cpu, uint8_t vector)
 	return kvm_vcpu_interrupt(target_fd(t, cpu), vector);
 }
 
-/* A CPU that waits for SIPI does not run; nor does one that halts, as nothing here would wake it up. */
+/* What a local APIC in KVM would not exit for. */
+static bool is_ours(const struct kvm_run *run)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_MMIO:
+	case KVM_EXIT_X86_RDMSR:
+	case KVM_EXIT_X86_WRMSR:
+	case KVM_EXIT_HLT:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+	case KVM_EXIT_SET_TPR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * As vcpu.c's threads run a CPU, but that nobody kicks it: it leaves KVM_RUN, or its sleep, each millisecond. What our
+ * chips and the board do not answer ends it, as in the other modes.
+ */
 static int run(struct target *t, unsigned cpu, unsigned ms)
 {
 	struct vcpu *v = vcpu_of(t, cpu);
-	bool runs;
-	int r;
+	uint64_t end = clock_now_ns() + ms * 1000000ull;
+	timer_t timer = NULL;
+	int r = target_start_clock(&timer, 0);
 
-	machine_lock(v->m);
-	r = user_take_init(v);
-	runs = v->user->activity == USER_RUNNING;
-	machine_unlock(v->m);
 	if (r < 0)
 		return r;
-	return runs ? target_run(t, cpu, ms) : -ETIMEDOUT;
+	do {
+		v->seen = atomic_load(&v->wakeups);
+		v->run->immediate_exit = 0;
+		r = v->m->irqchip.ops->before_run(v);
+		if (r == 0)
+			r = kvm_vcpu_run(v->fd);
+		else if (r > 0)
+			r = -EINTR;
+		if (r == 0 && is_ours(v->run) && vcpu_handle_exit(v))
+			r = -EAGAIN;
+	} while ((r == -EINTR || r == -EAGAIN) && clock_now_ns() < end);
+	timer_delete(timer);
+	if (r == -EINTR || r == -EAGAIN)
+		return -ETIMEDOUT;
+	return r < 0 ? r : (int)v->run->exit_reason;
 }
 
 static void destroy(struct target *t)
@@ -340,6 +373,10 @@ static int make_machine(struct user_target *u, const struct scenario *s, struct 
 	if (needs_x2apic(s) && !u->m->irqchip.user.x2apic)
 		return error_set(err, EXIT_SKIP, "x2APIC in irqchip mode user: %.200s",
 				 u->m->irqchip.user.no_x2apic.text);
+	if (s->guest) {
+		u->t.mem = u->m->ram.host;
+		puppet_load(u->t.mem, puppet_image, (size_t)(puppet_image_end - puppet_image));
+	}
 	return 0;
 }
 
