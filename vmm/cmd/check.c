@@ -10,7 +10,6 @@
 
 #include "cmd/cmd.h"
 #include "cmd/options.h"
-#include "kvm/kvm.h"
 #include "scenario/campaign.h"
 #include "scenario/emit_c.h"
 #include "util/clock.h"
@@ -154,9 +153,7 @@ static int parse_one(struct check *o, int id, const char *arg, struct error *err
 		o->filter = arg;
 		return 0;
 	case OPT_IRQCHIP:
-		if (campaign_modes(arg, &o->campaign.modes) < 0)
-			return bad(err, "irqchip", arg, "some of kernel,split,user");
-		return 0;
+		return campaign_modes(arg, &o->campaign.modes, err);
 	case OPT_SHARD:
 		return parse_shard(&o->campaign, arg, err);
 	case OPT_TIMEOUT:
@@ -191,19 +188,8 @@ static int parse(struct check *o, int argc, char **argv, struct error *err)
 {
 	int id;
 
-	*o = (struct check){
-		.campaign =
-			{
-				.registry = &o->registry,
-				.modes = (1u << IRQCHIP_MODES) - 1,
-				.repeat = 1,
-				.shards = 1,
-				.seed = clock_now_ns(),
-				.timeout_ms = 10000,
-				.parallel = campaign_parallel(),
-				.progress = isatty(STDERR_FILENO),
-			},
-	};
+	*o = (struct check){.filter = NULL};
+	campaign_init(&o->campaign, &o->registry, (1u << IRQCHIP_MODES) - 1);
 	opterr = 0;
 	optind = 1;
 	while ((id = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
@@ -311,18 +297,8 @@ static int close_output(struct check *o, enum output i, int code)
 
 static int prepare(struct check *o, struct error *err)
 {
-	int kvm;
-
-	if (filter(o, err) < 0)
+	if (filter(o, err) < 0 || campaign_check(&o->campaign, err) < 0)
 		return -1;
-	if (!campaign_runs(&o->campaign))
-		return error_set(err, EXIT_SETUP,
-				 "--irqchip: no scenario here names one of these modes");
-	/* Without KVM there is nothing to run, which is said once. */
-	kvm = kvm_open(err);
-	if (kvm < 0)
-		return -1;
-	close(kvm);
 	return make_reports(o, err);
 }
 

@@ -4,13 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/options.h"
-#include "kvm/kvm.h"
 #include "scenario/campaign.h"
-#include "util/clock.h"
 
 #define SOURCE_TREE "tests/scenarios"
 
@@ -53,10 +50,7 @@ static int parse_one(struct errata *o, int id, const char *arg, struct error *er
 		o->markdown = true;
 		return 0;
 	case OPT_IRQCHIP:
-		if (campaign_modes(arg, &o->campaign.modes) < 0)
-			return error_set(err, EXIT_SETUP,
-					 "--irqchip '%s': expected some of kernel,split,user", arg);
-		return 0;
+		return campaign_modes(arg, &o->campaign.modes, err);
 	case OPT_SCENARIOS:
 		o->dir = arg;
 		return 0;
@@ -71,20 +65,8 @@ static int parse(struct errata *o, int argc, char **argv, struct error *err)
 	struct stat st;
 	int id;
 
-	*o = (struct errata){
-		.campaign =
-			{
-				.registry = &o->registry,
-				.modes = 1u << IRQCHIP_KERNEL | 1u << IRQCHIP_SPLIT,
-				.repeat = 1,
-				.shards = 1,
-				.seed = clock_now_ns(),
-				.timeout_ms = 10000,
-				.parallel = campaign_parallel(),
-				.progress = isatty(STDERR_FILENO),
-			},
-		.dir = SIPI_SCENARIOS,
-	};
+	*o = (struct errata){.dir = SIPI_SCENARIOS};
+	campaign_init(&o->campaign, &o->registry, 1u << IRQCHIP_KERNEL | 1u << IRQCHIP_SPLIT);
 	if (stat(SOURCE_TREE, &st) == 0 && S_ISDIR(st.st_mode))
 		o->dir = SOURCE_TREE;
 	opterr = 0;
@@ -126,17 +108,8 @@ static int select_ids(struct errata *o, struct error *err)
 
 static int prepare(struct errata *o, struct error *err)
 {
-	int kvm;
-
-	if (select_ids(o, err) < 0)
+	if (select_ids(o, err) < 0 || campaign_check(&o->campaign, err) < 0)
 		return -1;
-	if (!campaign_runs(&o->campaign))
-		return error_set(err, EXIT_SETUP,
-				 "errata: no scenario here names one of these irqchip modes");
-	kvm = kvm_open(err);
-	if (kvm < 0)
-		return -1;
-	close(kvm);
 	o->campaign.reports[0] = o->markdown ? report_markdown(stdout) : report_table(stdout);
 	return o->campaign.reports[0] ? 0 : error_set(err, EXIT_SETUP, "out of memory");
 }

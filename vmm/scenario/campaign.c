@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "kvm/kvm.h"
 #include "scenario/batch.h"
@@ -27,33 +28,58 @@ struct state {
 /* The order is the one that people read. */
 static const enum irqchip_mode mode_order[] = {IRQCHIP_KERNEL, IRQCHIP_SPLIT, IRQCHIP_USER};
 
-int campaign_modes(const char *list, unsigned *modes)
+int campaign_modes(const char *list, unsigned *modes, struct error *err)
 {
 	unsigned bits = 0;
 
-	for (;; list++) {
-		size_t len = strcspn(list, ",");
+	for (const char *next = list;; next++) {
+		size_t len = strcspn(next, ",");
 		char name[16];
 		int mode;
 
-		snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : 0, list);
+		snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : 0, next);
 		mode = irqchip_mode_parse(name);
 		if (mode < 0)
-			return -1;
+			return error_set(err, EXIT_SETUP,
+					 "--irqchip '%s': expected some of kernel,split,user",
+					 list);
 		bits |= 1u << mode;
-		list += len;
-		if (!*list)
+		next += len;
+		if (!*next)
 			break;
 	}
 	*modes = bits;
 	return 0;
 }
 
-unsigned campaign_parallel(void)
+void campaign_init(struct campaign *c, const struct registry *registry, unsigned modes)
 {
 	int cpus = get_nprocs();
 
-	return cpus < 1 ? 1 : cpus > BATCH_PARALLEL ? BATCH_PARALLEL : (unsigned)cpus;
+	*c = (struct campaign){
+		.registry = registry,
+		.modes = modes,
+		.repeat = 1,
+		.shards = 1,
+		.seed = clock_now_ns(),
+		.timeout_ms = 10000,
+		.parallel = cpus < 1 ? 1 : cpus > BATCH_PARALLEL ? BATCH_PARALLEL : (unsigned)cpus,
+		.progress = isatty(STDERR_FILENO),
+	};
+}
+
+int campaign_check(const struct campaign *c, struct error *err)
+{
+	int kvm;
+
+	if (!campaign_runs(c))
+		return error_set(err, EXIT_SETUP,
+				 "--irqchip: no scenario here names one of these modes");
+	kvm = kvm_open(err);
+	if (kvm < 0)
+		return -1;
+	close(kvm);
+	return 0;
 }
 
 static bool has_mode(const struct campaign *c, size_t scenario, unsigned mode)

@@ -26,10 +26,12 @@ struct campaign {
 	struct report *reports[CAMPAIGN_REPORTS]; /* up to NULL */
 };
 
-/* "kernel,split" as bits 1 << enum irqchip_mode; -1: it is no such list. */
-int campaign_modes(const char *list, unsigned *modes);
-/* As many processes as there are CPUs. */
-unsigned campaign_parallel(void);
+/* Each run once, ten seconds long at most, as many at a time as there are CPUs. */
+void campaign_init(struct campaign *c, const struct registry *registry, unsigned modes);
+/* What --irqchip says: "kernel,split" as bits 1 << enum irqchip_mode; -1: it is no such list. */
+int campaign_modes(const char *list, unsigned *modes, struct error *err);
+/* -1: there is nothing to run, or no KVM, which is said once. */
+int campaign_check(const struct campaign *c, struct error *err);
 /* How many runs there are, of all shards or of this one. */
 uint64_t campaign_runs(const struct campaign *c);
 uint64_t campaign_shard_runs(const struct campaign *c);
