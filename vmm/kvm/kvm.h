@@ -47,6 +47,7 @@ int kvm_vm_get_pit(int vm, struct kvm_pit_state2 *pit);
 int kvm_vm_set_pit(int vm, const struct kvm_pit_state2 *pit);
 int kvm_vm_set_routes(int vm, const struct kvm_irq_routing *routes);
 int kvm_vm_irq_line(int vm, uint32_t gsi, bool level);
+int kvm_vm_irqfd(int vm, int eventfd, uint32_t gsi);
 /*
  * Makes accesses to these MSRs exit (KVM_X86_SET_MSR_FILTER), and those that KVM itself refuses as well; the
  * latter is how x2APIC MSRs reach us, which no filter covers.

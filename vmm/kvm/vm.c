@@ -100,6 +100,13 @@ int kvm_vm_irq_line(int vm, uint32_t gsi, bool level)
 	return kvm_ioctl(vm, KVM_IRQ_LINE, &l);
 }
 
+int kvm_vm_irqfd(int vm, int eventfd, uint32_t gsi)
+{
+	struct kvm_irqfd irqfd = {.fd = (uint32_t)eventfd, .gsi = gsi};
+
+	return kvm_ioctl(vm, KVM_IRQFD, &irqfd);
+}
+
 int kvm_vm_msr_exits(int vm, const uint32_t *msrs, unsigned count)
 {
 	uint64_t none = 0; /* a bit an MSR, read in longs; 0 denies */

@@ -437,6 +437,12 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_GUEST_IPI:
 		emit_refuse(e, "it runs a guest");
 		break;
+	case STEP_ROUTE:
+	case STEP_IRQFD:
+	case STEP_SIGNAL:
+	case STEP_WAIT:
+		emit_refuse(e, "no such step there");
+		break;
 	case STEP_REPEAT:
 		step_repeat(e, st);
 		break;

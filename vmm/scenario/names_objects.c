@@ -51,7 +51,7 @@ static const struct object objects[] = {
 	OF_CPU("sregs.apic_base.mode", OBJECT_APICBASE_MODE, 1, 1),
 	OF_CPU("xcr0", OBJECT_XCR0, 0, 8),
 	OF_CPU("mp_state", OBJECT_MP_STATE, 0, 4),
-	{.name = "cpuid", .kind = OBJECT_CPUID, .size = 4, .indexed = true, .of_cpu = true, .read_only = true},
+	{.name = "cpuid", .kind = OBJECT_CPUID, .size = 4, .indexed = true, .of_cpu = true},
 	GUEST("result", PUPPET_RESULT, 8), GUEST("fault", PUPPET_FAULT, 4), GUEST("error", PUPPET_ERROR, 4),
 	GUEST("address", PUPPET_ADDRESS, 8), GUEST("rip", PUPPET_RIP, 8), GUEST("interrupts", PUPPET_TAKEN, 4),
 	GUEST_N("taken", PUPPET_COUNTS, 4, 4, 256), GUEST_N("time", PUPPET_ORDER, 8, 16, PUPPET_ORDERS),

@@ -10,6 +10,11 @@
 #define CPUID_ENTRIES  256
 #define LAPIC_REG_STEP 16
 
+struct cpuid_room {
+	struct kvm_cpuid2 head;
+	struct kvm_cpuid_entry2 entries[CPUID_ENTRIES];
+};
+
 /* What holds an object, and where in it. */
 struct holder {
 	union {
@@ -59,30 +64,51 @@ static uint32_t mail_offset(const struct object_ref *ref)
 	return ref->object->arg + ref->object->flag * ref->index;
 }
 
-static int cpuid_value(int fd, const struct object_ref *ref, uint64_t *value)
+/* KVM of 5.10 and 6.1 leaves nent as it was given. */
+static int load_cpuid(int fd, struct cpuid_room *room)
 {
-	uint8_t room[sizeof(struct kvm_cpuid2) + CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2)]
-		__attribute__((aligned(__alignof__(struct kvm_cpuid2))));
-	struct kvm_cpuid2 *c = (struct kvm_cpuid2 *)room;
-	int r;
+	memset(room, 0, sizeof(*room));
+	room->head.nent = CPUID_ENTRIES;
+	return kvm_vcpu_get_cpuid(fd, &room->head);
+}
 
-	/* KVM of 5.10 and 6.1 leaves nent as it was given. */
-	memset(room, 0, sizeof(room));
-	c->nent = CPUID_ENTRIES;
-	r = kvm_vcpu_get_cpuid(fd, c);
+/* One register of the leaf's first subleaf, or NULL. */
+static uint32_t *cpuid_register(struct cpuid_room *room, const struct object_ref *ref)
+{
+	for (unsigned i = 0; i < room->head.nent && i < CPUID_ENTRIES; i++) {
+		struct kvm_cpuid_entry2 *e = &room->entries[i];
+		uint32_t *const regs[4] = {&e->eax, &e->ebx, &e->ecx, &e->edx};
+
+		if (e->function == ref->index >> 8 && e->index == 0)
+			return regs[ref->index & 3];
+	}
+	return NULL;
+}
+
+static int cpuid_get(int fd, const struct object_ref *ref, uint64_t *value)
+{
+	struct cpuid_room room;
+	int r = load_cpuid(fd, &room);
+	const uint32_t *reg = r < 0 ? NULL : cpuid_register(&room, ref);
+
+	*value = reg ? *reg : 0;
+	return r;
+}
+
+/* Our own local APIC would not hear of it. */
+static int cpuid_set(const struct target *t, int fd, const struct object_ref *ref, uint64_t value)
+{
+	struct cpuid_room room;
+	uint32_t *reg;
+	int r = t->mode == IRQCHIP_USER ? -EOPNOTSUPP : load_cpuid(fd, &room);
+
 	if (r < 0)
 		return r;
-	*value = 0;
-	for (unsigned i = 0; i < c->nent; i++) {
-		const struct kvm_cpuid_entry2 *e = &c->entries[i];
-		const uint32_t regs[4] = {e->eax, e->ebx, e->ecx, e->edx};
-
-		if (e->function == ref->index >> 8 && e->index == 0) {
-			*value = regs[ref->index & 3];
-			break;
-		}
-	}
-	return 0;
+	reg = cpuid_register(&room, ref);
+	if (!reg)
+		return -ENOENT;
+	*reg = (uint32_t)value;
+	return kvm_vcpu_set_cpuid(fd, &room.head);
 }
 
 /* XCR0 among the XCRs; it is the only one that there is. */
@@ -143,6 +169,7 @@ static int field(const struct object_ref *ref, struct holder *im)
 		im->bits = 2;
 		im->offset = ref->object->arg ? offsetof(struct holder, sregs.apic_base) : 0;
 		return 0;
+	case OBJECT_CPUID:
 	case OBJECT_GUEST:
 	case OBJECT_MP_STATE:
 		im->offset = 0;
@@ -192,7 +219,7 @@ static int load(struct runner *r, const struct object_ref *ref, struct holder *i
 		return ref->object->arg ? t->ops->get_sregs(t, cpu, &im->sregs)
 					: t->ops->get_msr(t, cpu, MSR_APIC_BASE, &im->value);
 	case OBJECT_CPUID:
-		return cpuid_value(fd, ref, &im->value);
+		return cpuid_get(fd, ref, &im->value);
 	default:
 		return -EINVAL;
 	}
@@ -205,6 +232,8 @@ static int store(struct runner *r, const struct object_ref *ref, struct holder *
 	int fd = target_fd(t, cpu);
 
 	switch (ref->object->kind) {
+	case OBJECT_CPUID:
+		return cpuid_set(t, fd, ref, im->value);
 	case OBJECT_GUEST:
 		puppet_put(r, cpu, mail_offset(ref), im->value, ref->object->size);
 		return 0;

@@ -23,8 +23,6 @@ static int parse_block(struct parser *p, struct step *st, unsigned nesting);
 static int parse_arg(struct parser *p, struct step *st, unsigned i)
 {
 	st->given[i] = true;
-	if (st->nargs <= i)
-		st->nargs = i + 1;
 	return parse_expr(p, st->cpu, &st->args[i]);
 }
 
@@ -262,8 +260,8 @@ static int message(struct parser *p, struct step *st, unsigned nfields, const ch
 		if (parse_take(p, "=") < 0 || parse_arg(p, st, i) < 0)
 			return -1;
 	} while (p->tok.kind == TOKEN_WORD);
-	st->nargs = nfields;
-	if (p->tok.kind == TOKEN_END && !st->given[MSI_DEST] && !st->given[IPI_SHORTHAND])
+	if (p->tok.kind == TOKEN_END && !st->given[MSI_DEST] &&
+	    !(st->kind == STEP_GUEST_IPI && st->given[IPI_SHORTHAND]))
 		return parse_expected(p, &p->tok, "dest=ID");
 	if (p->tok.kind == TOKEN_END && !st->given[MSI_VECTOR])
 		return parse_expected(p, &p->tok, "vector=N");
@@ -272,6 +270,13 @@ static int message(struct parser *p, struct step *st, unsigned nfields, const ch
 
 static int step_msi(struct parser *p, struct step *st)
 {
+	return message(p, st, MSI_FIELDS, "dest, vector, mode, logical, rh, level or trigger");
+}
+
+static int step_route(struct parser *p, struct step *st)
+{
+	if (parse_arg(p, st, ROUTE_GSI) < 0)
+		return -1;
 	return message(p, st, MSI_FIELDS, "dest, vector, mode, logical, rh, level or trigger");
 }
 
@@ -327,6 +332,10 @@ static const struct statement steps[] = {
 	{"cpu", step_cpu, STEP_SET, true},
 	{"msi", step_msi, STEP_MSI, true},
 	{"irq_line", two_args, STEP_IRQ_LINE, true},
+	{"route", step_route, STEP_ROUTE, true},
+	{"irqfd", one_arg, STEP_IRQFD, true},
+	{"signal", one_arg, STEP_SIGNAL, true},
+	{"wait", one_arg, STEP_WAIT, false},
 	{"let", step_let, STEP_LET, true},
 	{"expect", step_expect, STEP_EXPECT, false},
 	{"repeat", one_arg, STEP_REPEAT, false},

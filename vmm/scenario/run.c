@@ -131,6 +131,7 @@ void scenario_run(const struct scenario *s, enum irqchip_mode mode, const struct
 		refused(result, &err);
 	else
 		carry_out(&run, limits);
+	run_close_routes(&run);
 	if (run.t)
 		target_close(run.t);
 	if (run.kmsg.fd >= 0)

@@ -8,7 +8,6 @@
 #include "util/clock.h"
 
 #define NSEC_PER_MSEC 1000000ull
-#define APIC_MSI_BASE 0xfee00000u
 
 /* --- what each kind of step does: 0 or more, or -errno */
 
@@ -46,43 +45,6 @@ static int do_let(struct runner *r, const struct step *st)
 	if (ret == 0)
 		r->variables[st->variable] = value;
 	return ret;
-}
-
-static int do_msi(struct runner *r, const struct step *st)
-{
-	static const uint64_t ends[MSI_FIELDS] = {
-		[MSI_DEST] = 1ull << 32, [MSI_VECTOR] = 256, [MSI_MODE] = 8,
-		[MSI_LOGICAL] = 2,	 [MSI_RH] = 2,	     [MSI_LEVEL] = 2,
-		[MSI_TRIGGER] = 2,
-	};
-	uint64_t f[MSI_FIELDS];
-	struct kvm_msi msi = {.flags = 0};
-	int ret = 0;
-
-	for (unsigned i = 0; i < MSI_FIELDS && ret == 0; i++)
-		ret = run_arg_below(r, st, i, ends[i], &f[i]);
-	if (ret < 0)
-		return ret;
-	/* SDM vol. 3A, "Message Signalled Interrupts"; bits 31:8 of the ID: api.rst, KVM_SIGNAL_MSI. */
-	msi.address_lo = (uint32_t)(APIC_MSI_BASE | (f[MSI_DEST] & 0xff) << 12 | f[MSI_RH] << 3 |
-				    f[MSI_LOGICAL] << 2);
-	msi.address_hi = (uint32_t)(f[MSI_DEST] & 0xffffff00);
-	msi.data = (uint32_t)(f[MSI_VECTOR] | f[MSI_MODE] << 8 | f[MSI_LEVEL] << 14 |
-			      f[MSI_TRIGGER] << 15);
-	ret = r->run->t->ops->signal_msi(r->run->t, &msi);
-	if (ret >= 0)
-		r->accepted = (uint64_t)ret;
-	return ret;
-}
-
-static int do_irq_line(struct runner *r, const struct step *st)
-{
-	uint64_t gsi, level;
-	int ret = run_arg_below(r, st, 0, 1ull << 32, &gsi);
-
-	if (ret == 0)
-		ret = run_arg_below(r, st, 1, 2, &level);
-	return ret < 0 ? ret : r->run->t->ops->irq_line(r->run->t, (uint32_t)gsi, (unsigned)level);
 }
 
 static int do_nmi(struct runner *r, const struct step *st)
@@ -138,6 +100,21 @@ static int do_run(struct runner *r, const struct step *st)
 	if (ret < 0 && ret != -ETIMEDOUT)
 		return ret;
 	r->exit = ret == -ETIMEDOUT ? OBJECT_EXIT_TIMEOUT : (uint64_t)ret;
+	return 0;
+}
+
+/* No longer than there is time. */
+static int do_wait(struct runner *r, const struct step *st)
+{
+	uint64_t now = clock_now_ns();
+	uint64_t left = now < r->until_ns ? r->until_ns - now : 0;
+	uint64_t ms, ns;
+	int ret = run_arg(r, st, 0, &ms);
+
+	if (ret < 0)
+		return ret;
+	ns = ms < left / NSEC_PER_MSEC ? ms * NSEC_PER_MSEC : left;
+	nanosleep(&(struct timespec){(time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)}, NULL);
 	return 0;
 }
 
@@ -208,11 +185,13 @@ static int do_expect(struct runner *r, const struct step *st)
 
 static int (*const actions[])(struct runner *r, const struct step *st) = {
 	[STEP_CAP] = do_cap,	       [STEP_CREATE] = do_create, [STEP_SET] = do_set,
-	[STEP_LET] = do_let,	       [STEP_EXPECT] = do_expect, [STEP_MSI] = do_msi,
-	[STEP_IRQ_LINE] = do_irq_line, [STEP_NMI] = do_nmi,	  [STEP_INTERRUPT] = do_interrupt,
+	[STEP_LET] = do_let,	       [STEP_EXPECT] = do_expect, [STEP_MSI] = run_irq,
+	[STEP_IRQ_LINE] = run_irq, [STEP_NMI] = do_nmi,	  [STEP_INTERRUPT] = do_interrupt,
 	[STEP_PUMP] = do_pump,	       [STEP_SAVE] = do_reload,	  [STEP_DEBUG] = do_debug,
 	[STEP_RUN] = do_run,	       [STEP_ENTER] = run_guest,  [STEP_GUEST] = run_guest,
 	[STEP_GUEST_GET] = run_guest,  [STEP_GUEST_SET] = run_guest, [STEP_GUEST_IPI] = run_guest,
+	[STEP_ROUTE] = run_irq,	       [STEP_IRQFD] = run_irq,	  [STEP_SIGNAL] = run_irq,
+	[STEP_WAIT] = do_wait,
 };
 
 /* --- one after the other */

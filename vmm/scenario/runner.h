@@ -23,6 +23,15 @@ int kmsg_open(struct kmsg *k);
 /* Lines since then that warn, or -errno. */
 int kmsg_warnings(struct kmsg *k, uint64_t *count);
 
+#define SCENARIO_ROUTES 64
+
+/* Where a GSI leads, and what triggers it, or -1. */
+struct route {
+	uint32_t gsi;
+	struct kvm_msi msi;
+	int eventfd;
+};
+
 /* One run, for all its threads. */
 struct run {
 	const struct scenario *s;
@@ -35,6 +44,8 @@ struct run {
 	/* Under it: result, and */
 	bool deviated, unknown; /* what any expect saw */
 	struct kmsg kmsg;
+	unsigned nroutes;
+	struct route routes[SCENARIO_ROUTES];
 };
 
 /*
@@ -61,6 +72,10 @@ bool run_in_time(struct run *run, const struct step *st);
 int run_arg(struct runner *r, const struct step *st, unsigned i, uint64_t *value);
 int run_arg_below(struct runner *r, const struct step *st, unsigned i, uint64_t end,
 		  uint64_t *value);
+
+/* run_irq.c: 0 or more, or -errno; ENOENT: no such route, or nothing attached to it. */
+int run_irq(struct runner *r, const struct step *st);
+void run_close_routes(struct run *run);
 
 /* run_guest.c: 0 or -errno; -EFAULT after an exception, -ETIMEDOUT, and -EIO after an exit that is not the puppet's. */
 int run_guest(struct runner *r, const struct step *st);

@@ -72,6 +72,10 @@ enum step_kind {
 	STEP_EXPECT,	/* expect EXPR CMP EXPR, and what follows it as deviates */
 	STEP_MSI,	/* msi FIELD=EXPR...: KVM_SIGNAL_MSI; args by enum msi_field */
 	STEP_IRQ_LINE,	/* irq_line GSI LEVEL */
+	STEP_ROUTE,	/* route GSI FIELD=EXPR...: KVM_SET_GSI_ROUTING; args by enum msi_field, ROUTE_GSI */
+	STEP_IRQFD,	/* irqfd GSI: KVM_IRQFD, of a new eventfd */
+	STEP_SIGNAL,	/* signal GSI: writes to that eventfd */
+	STEP_WAIT,	/* wait MILLISECONDS */
 	STEP_NMI,	/* cpu ID: nmi */
 	STEP_INTERRUPT, /* cpu ID: interrupt VECTOR */
 	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
@@ -98,6 +102,7 @@ enum msi_field {
 	MSI_TRIGGER,
 	MSI_FIELDS,
 	IPI_SHORTHAND = MSI_FIELDS, /* of an IPI */
+	ROUTE_GSI = MSI_FIELDS,	    /* of a route */
 	IPI_FIELDS
 };
 
@@ -113,7 +118,6 @@ struct step {
 	const char *name;
 	unsigned variable, op;
 	struct object_ref object;
-	unsigned nargs;
 	bool given[STEP_ARGS];
 	struct expr args[STEP_ARGS];
 	/* STEP_EXPECT: args[0] CMP args[1]; the known deviation: args[0] dev_cmp args[2] when has_dev */
