@@ -173,6 +173,8 @@ refused('a mode that the scenario has not', qr/has none of the irqchip modes/, '
 for (['let in parallel', 'parallel 1' . "\nlet i 1\nand\nexpect i = 1\nend", qr/:13: let i 1: --emit-c cannot tell it in C: `let` in `parallel`/],
      ['a value that does not fit', "cpu 0: set lapic.tpr 0x100000000\nexpect 1 = 1", qr/:12: .*does not fit/],
      ['try, with a value that is read', "try cpu 0: set lapic.tpr cpu 0: lapic.tpr\nexpect 1 = 1", qr/:12: .*read from a CPU/],
+     ['a tracepoint', 'expect trace.kvm_exit = 0', qr/:12: .*statistics or tracepoints/],
+     ['a statistic', 'expect cpu 0: stat.exits = 0', qr/:12: .*statistics or tracepoints/],
      ['bits of several registers', "cpu 0: set lapic.irr[0x60:0x50] 1\nexpect 1 = 1", qr/:12: .*several registers/]) {
 	my ($name, $steps, $re) = @$_;
 	my $file = scenario('refused', 'guard', $steps =~ s/\z/\n$create/r);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The scenario runner: bounds in time, threads, the kernel's log, and that nothing is left behind. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -180,7 +181,12 @@ static void leaks_nothing(enum irqchip_mode mode, unsigned times)
 				      "cpu 0: set msr[0xdead0000] 1\nend\nexpect warnings = 0\n"),
 		parse(HEADER("guard") "cpus 0 0xfffffff0*\ncreate cpu 0xfffffff0\nexpect 1 = 1\n"),
 		parse(HEADER("guard") "cpus 0\ncap hyperv_enforce_cpuid 1 << 60\nexpect 1 = 1\n"),
+		/* What is watched; a skip half-way, and one before anything was opened. */
+		parse(HEADER("guard") "cpus 0\nexpect trace.kvm_exit = cpu 0: stat.exits\n"),
+		parse(HEADER("guard") "cpus 0\nexpect trace.kvm_exit = trace.no_such_event\n"),
+		parse(HEADER("guard") "cpus 0xfffffff0\nexpect trace.kvm_exit = 0\n"),
 	};
+	int stdin_flags = fcntl(STDIN_FILENO, F_GETFD);
 	unsigned fds = 0, threads = 0, maps = 0;
 
 	for (unsigned i = 0; i < times; i++) {
@@ -193,6 +199,7 @@ static void leaks_nothing(enum irqchip_mode mode, unsigned times)
 		}
 	}
 	assert_int_equal(entries("/proc/self/fd"), fds);
+	assert_int_equal(fcntl(STDIN_FILENO, F_GETFD), stdin_flags);
 	assert_int_equal(entries("/proc/self/task"), threads);
 	/* malloc may have grown by an arena, or two. */
 	assert_true(mappings() <= maps + 8);

@@ -178,6 +178,10 @@ static void expressions(void **state)
 		{"cpu 0: sregs.cs.base + cpu 1: regs.r15", "0:sregs.cs.base.0 1:regs.r15.0 + "},
 		{"accepted + warnings", "-1:accepted.0 -1:warnings.0 + "},
 		{"error", "-1:error.0 "},
+		/* What is named twice is one. */
+		{"cpu 1: stat.exits + cpu 0: stat.x", "1:stat.0 0:stat.1 + "},
+		{"cpu 1: stat.exits + cpu 0: stat.exits", "1:stat.0 0:stat.0 + "},
+		{"vm.stat.pages_4k - trace.pages_4k[7:0]", "-1:vm.stat.0 -1:trace.1[7:0] - "},
 		{"exit", "-1:exit.0 "},
 	};
 
@@ -188,6 +192,23 @@ static void expressions(void **state)
 		snprintf(line, sizeof(line), "expect %s = 1", rows[i].text);
 		assert_string_equal(postfix(&step(line)->args[0]), rows[i].want);
 	}
+}
+
+static void watched(void **state)
+{
+	const struct scenario *s;
+
+	(void)state;
+	step("expect trace.kvm_exit = cpu 1: stat.exits\nlet a vm.stat.exits + trace.kvm_exit\n"
+	     "expect a = 1");
+	s = parsed;
+	assert_int_equal(s->nwatched, 3);
+	assert_int_equal(s->watched[0].object->kind, OBJECT_TRACE);
+	assert_string_equal(s->watched[0].name, "kvm_exit");
+	assert_int_equal(s->watched[1].object->kind, OBJECT_STAT);
+	assert_string_equal(s->watched[1].name, "exits");
+	assert_int_equal(s->watched[2].object->kind, OBJECT_VM_STAT);
+	assert_string_equal(s->watched[2].name, "exits");
 }
 
 static void comparisons(void **state)
@@ -475,6 +496,7 @@ static void objects_are_where_kvm_has_them(void **state)
 TEST_MAIN(cmocka_unit_test_teardown(header, clean_up),
 	  cmocka_unit_test_teardown(header_defaults, clean_up),
 	  cmocka_unit_test_teardown(expressions, clean_up),
+	  cmocka_unit_test_teardown(watched, clean_up),
 	  cmocka_unit_test_teardown(comparisons, clean_up),
 	  cmocka_unit_test_teardown(steps_of_the_machine, clean_up),
 	  cmocka_unit_test_teardown(steps_of_a_cpu, clean_up),

@@ -222,6 +222,20 @@ static const struct {
 	 "6:15: expected cpuid.LEAF.REGISTER, such as cpuid.1.eax, found 'cpuid..eax'"},
 	{"expect cpu 1: cpuid.0x1000000.eax = 1",
 	 "6:15: expected cpuid.LEAF.REGISTER, such as cpuid.1.eax, found 'cpuid.0x1000000.eax'"},
+	{"expect stat.exits = 1",
+	 "6:8: expected 'cpu ID:' ahead of an object of a CPU, found 'stat.exits'"},
+	{"expect cpu 1: trace.kvm_exit = 1",
+	 "6:15: expected an object of a CPU, found 'trace.kvm_exit'"},
+	{"expect trace = 1", "6:8: expected trace.NAME, of a-z, 0-9 and '_', found 'trace'"},
+	{"expect trace. = 1", "6:8: expected trace.NAME, of a-z, 0-9 and '_', found 'trace.'"},
+	{"expect vm.stat.eXits = 1",
+	 "6:8: expected vm.stat.NAME, of a-z, 0-9 and '_', found 'vm.stat.eXits'"},
+	{"expect trace.kvm.exit = 1", "6:8: expected an expression, found 'trace.kvm.exit'"},
+	{"expect trace.kvm_exit[64] = 1", "6:23: expected a bit that the register has, found '64'"},
+	{"cpu 1: set stat.exits 1",
+	 "6:12: expected an object that can be written, found 'stat.exits'"},
+	{"let trace 1",
+	 "6:5: expected a name without '.' that is no object, value or 'cpu', found 'trace'"},
 	{"expect \"1\" = 1", "6:8: expected an expression, found '\"'"},
 	{"  expect\t$ = 1", "6:10: expected an expression, found '$'"},
 	{"expect \xff = 1", "6:8: expected an expression, found '?'"},
@@ -339,6 +353,8 @@ static void a_hundred_thousand_cpus_and_names(void **state)
 	(void)state;
 	numbered(KEYS "cpus", " %u", "t:5:188: expected at most 64 CPUs, found '64'");
 	numbered(HEAD, "let a%u 1\n", "t:38:5: expected at most 32 names, found 'a32'");
+	numbered(HEAD, "try let a trace.e%u\n",
+		 "t:38:11: expected at most 32 statistics and tracepoints, found 'trace.e32'");
 }
 
 /* One line of error, soon: these have a million of something that must not cost a million times itself. */

@@ -264,6 +264,57 @@ static void test_other_steps(void **state)
 			      "expect cpu 0: sregs.interrupt_bitmap0 = 1 << 0x33\n");
 }
 
+/* --- what KVM tells of itself */
+
+static void test_statistics(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 1\nlet before cpu 0: stat.exits\nexpect before = 0\n"
+			      "cpu 0: guest long\ncpu 0: guest nop\n"
+			      "let once cpu 0: stat.exits\nexpect once > before\n"
+			      "cpu 0: guest nop\nexpect cpu 0: stat.exits > once\n"
+			      "expect cpu 1: stat.exits = 0\n"
+			      "expect vm.stat.remote_tlb_flush >= 0\n"
+			      "try let before cpu 0: stat.exits[3:0]\nexpect error = 0\n"
+			      "expect before < 16\n");
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 1*\nlet n 0\ntry let n cpu 1: stat.exits\n"
+			      "expect error = EINVAL\ncreate cpu 1\nexpect cpu 1: stat.exits = n\n");
+}
+
+/* A VM has not what its vCPUs have; and a name is all of it. */
+static void test_statistics_that_are_missing(void **state)
+{
+	static const char *const names[] = {"cpu 0: stat.no_such", "cpu 0: stat.exit",
+					    "cpu 0: stat.exits_", "vm.stat.exits"};
+	char text[256];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(text, sizeof(text), HEADER("guard") "cpus 0\nexpect %s = 0\n", names[i]);
+		gives(ALL_MODES, VERDICT_SKIP, text);
+		if (!strstr(result.why, strstr(names[i], *names[i] == 'v' ? "vm" : "stat")))
+			assert_non_null(strstr(result.why, "binary_stats_fd"));
+	}
+}
+
+static void test_tracepoints(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: set lapic.svr 0x1ff\n"
+			      "expect trace.kvm_msi_set_irq = 0\n"
+			      "repeat 3\nmsi dest=0 vector=0x41\nend\n"
+			      "expect trace.kvm_msi_set_irq = 3\n"
+			      /* Threads as well. */
+			      "parallel 0\nmsi dest=0 vector=0x41\nand\nmsi dest=0 vector=0x42\nend\n"
+			      "expect trace.kvm_msi_set_irq = 5\n"
+			      "expect trace.kvm_apic_accept_irq = 5\n");
+	gives(ALL_MODES, VERDICT_SKIP, HEADER("guard") "cpus 0\nexpect trace.no_such_event = 0\n");
+	assert_non_null(strstr(result.why, "trace.no_such_event"));
+}
+
 /* --- findings */
 
 static void test_findings_in_a_loop(void **state)
@@ -304,5 +355,6 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_objects), cmocka_unit_test(test_boot_cpu_is_the_first),
 	  cmocka_unit_test(test_msi), cmocka_unit_test(test_caps_come_first),
 	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
-	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_findings_in_a_loop),
-	  cmocka_unit_test(test_more_findings_than_room))
+	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_statistics),
+	  cmocka_unit_test(test_statistics_that_are_missing), cmocka_unit_test(test_tracepoints),
+	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))

@@ -24,6 +24,11 @@
 int kvm_open(struct error *err);
 int kvm_check(int fd, int cap); /* system or VM; 0 also where the question itself fails */
 size_t kvm_run_size(int kvm);
+/*
+ * A statistic by name, of a VM or a vCPU: KVM_GET_STATS_FD. What it counts in, and by which factor, is left out; of a
+ * histogram it is the first column. -ENOENT: no such name.
+ */
+int kvm_stat(int fd, const char *name, uint64_t *value);
 /* Allocated with malloc; NULL with errno set. */
 struct kvm_cpuid2 *kvm_supported_cpuid(int kvm);
 /* KVM_GET_MSR_INDEX_LIST; allocated with malloc; NULL with errno set. */

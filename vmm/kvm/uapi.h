@@ -14,6 +14,19 @@
 #ifndef KVM_CAP_BINARY_STATS_FD
 #define KVM_CAP_BINARY_STATS_FD 203
 #endif
+#ifndef KVM_GET_STATS_FD
+#define KVM_GET_STATS_FD _IO(KVMIO, 0xce)
+struct kvm_stats_header {
+	__u32 flags, name_size, num_desc, id_offset, desc_offset, data_offset;
+};
+struct kvm_stats_desc {
+	__u32 flags;
+	__s16 exponent;
+	__u16 size;
+	__u32 offset, bucket_size;
+	char name[];
+};
+#endif
 #ifndef KVM_CAP_X86_TRIPLE_FAULT_EVENT
 #define KVM_CAP_X86_TRIPLE_FAULT_EVENT 218
 #endif

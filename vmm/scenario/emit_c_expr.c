@@ -314,6 +314,10 @@ void emit_expr(struct emitter *e, const struct expr *x)
 	}
 	switch (t->kind) {
 	case TERM_OBJECT:
+		if (t->object.object->named) {
+			emit_refuse(e, "it looks at KVM's statistics or tracepoints");
+			break;
+		}
 		(t->object.object->of_cpu ? get_of_cpu : get_global)(e, &t->object);
 		break;
 	case TERM_VARIABLE:

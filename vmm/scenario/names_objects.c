@@ -58,6 +58,9 @@ static const struct object objects[] = {
 	GUEST_N("order", PUPPET_ORDER + 8, 8, 16, PUPPET_ORDERS),
 	{.name = "guest.eoi", .kind = OBJECT_GUEST, .arg = PUPPET_EOI, .size = 4, .of_cpu = true},
 	SEEN("accepted", OBJECT_ACCEPTED), SEEN("error", OBJECT_ERROR),
+	{.name = "stat", .kind = OBJECT_STAT, .size = 8, .named = true, .of_cpu = true, .read_only = true},
+	{.name = "vm.stat", .kind = OBJECT_VM_STAT, .size = 8, .named = true, .read_only = true},
+	{.name = "trace", .kind = OBJECT_TRACE, .size = 8, .named = true, .read_only = true},
 	SEEN("exit", OBJECT_EXIT), SEEN("warnings", OBJECT_WARNINGS),
 
 	{.name = "msr", .kind = OBJECT_MSR, .size = 8, .indexed = true, .of_cpu = true},

@@ -22,6 +22,10 @@ enum object_kind {
 	OBJECT_CPUID, /* cpuid.1.eax: read: what the vCPU was given; index: leaf << 8 | register */
 	OBJECT_APICBASE_MODE, /* bits 11:10 of IA32_APIC_BASE, by KVM_SET_MSRS (arg 0) or KVM_SET_SREGS (arg 1) */
 	OBJECT_GUEST,	 /* in the CPU's mailbox, at arg (guest/puppet.h); by index: every `flag` bytes, `count` of them */
+	/* Of names that the host has; index: into scenario.watched */
+	OBJECT_STAT,	/* a statistic of KVM's, of the CPU */
+	OBJECT_VM_STAT, /* of the VM */
+	OBJECT_TRACE,	/* how often a tracepoint of KVM was passed, since the scenario began */
 	OBJECT_ACCEPTED, /* what KVM_SIGNAL_MSI gave last: how many APICs accepted; of no CPU, as the following */
 	OBJECT_ERROR,	 /* errno of the last `try`, 0 when it went well */
 	OBJECT_EXIT,	 /* exit reason of the last `run` or `guest`, or one of the following */
@@ -41,6 +45,7 @@ struct object {
 	uint32_t flag; /* OBJECT_EVENTS, OBJECT_GUEST */
 	uint32_t count; /* OBJECT_GUEST */
 	bool indexed;  /* takes [INDEX] first, then maybe [HI:LO] */
+	bool named;    /* takes .NAME: see scenario.watched */
 	bool of_cpu, read_only;
 };
 

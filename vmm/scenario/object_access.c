@@ -189,6 +189,8 @@ static int load(struct runner *r, const struct object_ref *ref, struct holder *i
 	uint32_t mp_state;
 	int ret, fd;
 
+	if (ref->object->named)
+		return watched_get(r->run, ref, &im->value);
 	if (!ref->object->of_cpu)
 		return run_value(r, ref->object->kind, &im->value);
 	if (ref->object->kind == OBJECT_GUEST) {

@@ -50,7 +50,7 @@ struct scenario *scenario_parse(const char *path, const char *bytes, size_t size
 		free(s);
 		return NULL;
 	}
-	/* The path; and of each line, and the end of the last one, at most a copy of it all and one of its names. */
+	/* The path; and of each line, and the end of the last one, at most a copy of it all and one of each of its names. */
 	p.pool = s ? malloc(strlen(path) + 1 + 2 * (size + 1)) : NULL;
 	if (!p.pool) {
 		error_fill(err, EXIT_SETUP, "%s: out of memory", path);

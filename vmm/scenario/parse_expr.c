@@ -145,6 +145,30 @@ static int unknown_word(struct parser *p, const char *expected, bool only_object
 	return parse_unknown(p, &g, expected);
 }
 
+/* "stat.exits", "trace.kvm_exit": which of what the scenario watches it is. t has the object's name, and maybe more. */
+static int parse_watched(struct parser *p, const struct token *t, struct object_ref *ref)
+{
+	const struct object *o = ref->object;
+	struct scenario *s = p->s;
+	size_t at = strlen(o->name) + 1, len = at < t->len ? t->len - at : 0;
+	const char *name = t->at + at;
+
+	for (size_t i = 0; i < len; i++)
+		if (name[i] >= 'A' && name[i] <= 'Z')
+			len = 0;
+	if (!len)
+		return parse_expected(p, t, "%s.NAME, of a-z, 0-9 and '_'", o->name);
+	for (ref->index = 0; ref->index < s->nwatched; ref->index++)
+		if (s->watched[ref->index].object == o &&
+		    name_is(s->watched[ref->index].name, name, len))
+			return 0;
+	if (s->nwatched == SCENARIO_WATCHED)
+		return parse_expected(p, t, "at most %u statistics and tracepoints",
+				      SCENARIO_WATCHED);
+	s->watched[s->nwatched++] = (struct watched){o, parse_keep(p, name, len)};
+	return 0;
+}
+
 /* "cpuid.1.eax" is the object "cpuid", which does not stand alone. */
 static bool is_cpuid(const struct token *t)
 {
@@ -154,9 +178,16 @@ static bool is_cpuid(const struct token *t)
 
 static const struct object *find_object(const struct token *t)
 {
+	const struct object *o;
+	const char *dot;
+
 	if (t->kind != TOKEN_WORD)
 		return NULL;
-	return object_find(t->at, is_cpuid(t) ? 5 : t->len);
+	if (is_cpuid(t))
+		return object_find(t->at, 5);
+	dot = memrchr(t->at, '.', t->len);
+	o = dot ? object_find(t->at, (size_t)(dot - t->at)) : NULL;
+	return o && o->named ? o : object_find(t->at, t->len);
 }
 
 static int object_rest(struct parser *p, const struct object *o, int32_t cpu,
@@ -167,6 +198,8 @@ static int object_rest(struct parser *p, const struct object *o, int32_t cpu,
 	if (o->of_cpu && cpu < 0)
 		return parse_expected(p, &p->tok, "'cpu ID:' ahead of an object of a CPU");
 	if (o->kind == OBJECT_CPUID && cpuid_index(p, &p->tok, &ref->index) < 0)
+		return -1;
+	if (o->named && parse_watched(p, &p->tok, ref) < 0)
 		return -1;
 	parse_advance(p);
 	if (o->indexed && o->kind != OBJECT_CPUID && parse_index(p, ref) < 0)

@@ -126,14 +126,16 @@ void scenario_run(const struct scenario *s, enum irqchip_mode mode, const struct
 	struct error err;
 
 	memset(result, 0, sizeof(*result));
+	memset(run.traces, -1, sizeof(run.traces));
 	if (needs_met(s, mode, &err) < 0 || open_kmsg(&run, &err) < 0 ||
-	    target_open(&run.t, s, mode, &err) < 0)
+	    watched_open(&run, &err) < 0 || target_open(&run.t, s, mode, &err) < 0)
 		refused(result, &err);
 	else
 		carry_out(&run, limits);
 	run_close_routes(&run);
 	if (run.t)
 		target_close(run.t);
+	watched_close(&run);
 	if (run.kmsg.fd >= 0)
 		close(run.kmsg.fd);
 	result->seconds = (double)(clock_now_ns() - start) / (double)NSEC_PER_SEC;

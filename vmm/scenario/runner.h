@@ -32,6 +32,16 @@ struct route {
 	int eventfd;
 };
 
+/*
+ * watched.c: looks whether all that the scenario watches is there, and counts tracepoints from now on. 0, or -1 with
+ * EXIT_SKIP and what is missing; to be closed in either case.
+ */
+struct run;
+int watched_open(struct run *run, struct error *err);
+/* 0 or -errno. */
+int watched_get(struct run *run, const struct object_ref *ref, uint64_t *value);
+void watched_close(struct run *run);
+
 /* One run, for all its threads. */
 struct run {
 	const struct scenario *s;
@@ -40,6 +50,7 @@ struct run {
 	uint64_t end_ns; /* of CLOCK_MONOTONIC; past it, every step fails */
 	unsigned timeout_ms;
 	atomic_bool failed; /* no thread does another step */
+	int traces[SCENARIO_WATCHED]; /* counters, by index into scenario.watched; -1: none */
 	pthread_mutex_t lock;
 	/* Under it: result, and */
 	bool deviated, unknown; /* what any expect saw */

@@ -41,7 +41,7 @@ enum operator{
  */
 struct object_ref {
 	const struct object *object;
-	uint32_t index; /* of msr[...], lapic[...], cpuid...: where the object has one */
+	uint32_t index; /* of msr[...], lapic[...], cpuid...; or in scenario.watched */
 	bool whole;
 	uint8_t hi, lo; /* bits of a register of 64 bits, or of one of 256 (IRR, ISR, TMR) */
 	int32_t cpu;	/* index into the scenario's CPUs; -1: of none */
@@ -143,8 +143,15 @@ struct need {
 		b; /* number of the capability; CPUID: index into need_cpuid[]; vendor 0 Intel, 1 AMD; MSR */
 };
 
+/* What a scenario looks at by a name that only the host knows; a statistic, whichever CPU's. */
+struct watched {
+	const struct object *object; /* one that is `named` */
+	const char *name;
+};
+
 #define SCENARIO_CPUS	   64
 #define SCENARIO_VARIABLES 32
+#define SCENARIO_WATCHED   32
 #define SCENARIO_NEEDS	   16
 #define SCENARIO_STEPS	   4096
 #define SCENARIO_NESTING   4
@@ -165,6 +172,8 @@ struct scenario {
 	bool late[SCENARIO_CPUS];     /* created by a step */
 	unsigned nvariables;
 	const char *variables[SCENARIO_VARIABLES];
+	unsigned nwatched;
+	struct watched watched[SCENARIO_WATCHED]; /* each once */
 	struct step_list steps;
 	char *text; /* what the strings point into */
 };
