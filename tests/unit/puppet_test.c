@@ -52,7 +52,9 @@ static void run_file(const char *path)
 		if (!(s->modes & MODE(m)))
 			continue;
 		run_parsed(s, m, 20000);
-		if (result.verdict == VERDICT_OK)
+		/* A KVM may have what the text knows of; ours may not. */
+		if (result.verdict == VERDICT_OK ||
+		    (result.verdict == VERDICT_ERRATUM && m != IRQCHIP_USER))
 			continue;
 		print_message("# %s: %s: %s: %s\n", path, irqchip_mode_name(m),
 			      verdict_name(result.verdict), result.why);
