@@ -66,7 +66,7 @@ static int send_ipi(struct runner *r, const struct step *st)
 		[MSI_TRIGGER] = 2,	 [IPI_SHORTHAND] = 4,
 	};
 	unsigned cpu = (unsigned)st->cpu;
-	uint64_t f[IPI_FIELDS], icr;
+	uint64_t f[IPI_FIELDS] = {0}, icr;
 	bool x2apic;
 	int ret = is_x2apic(r->run->t, cpu, &x2apic);
 
@@ -88,7 +88,7 @@ static int send_ipi(struct runner *r, const struct step *st)
 
 static int operation(struct runner *r, const struct step *st)
 {
-	uint64_t a, b, ms = GUEST_MS;
+	uint64_t a = 0, b = 0, ms = GUEST_MS;
 	int ret = run_arg(r, st, 0, &a);
 
 	if (ret == 0)

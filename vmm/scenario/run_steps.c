@@ -78,7 +78,7 @@ static int do_msi(struct runner *r, const struct step *st)
 
 static int do_irq_line(struct runner *r, const struct step *st)
 {
-	uint64_t gsi, level;
+	uint64_t gsi, level = 0;
 	int ret = run_arg_below(r, st, 0, 1ull << 32, &gsi);
 
 	if (ret == 0)
