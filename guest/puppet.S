@@ -146,6 +146,8 @@ ended64:
 idle64:
 	out %al, $PUPPET_PORT
 	mov PUPPET_OP(%rbp), %ebx
+	cmp $PUPPET_OPS, %ebx
+	jae idle64
 	shl $4, %ebx
 	add $ops64, %ebx
 	mov PUPPET_A(%rbp), %rdi
@@ -241,6 +243,8 @@ ended32:
 idle32:
 	out %al, $PUPPET_PORT
 	mov PUPPET_OP(%ebp), %ebx
+	cmp $PUPPET_OPS, %ebx
+	jae idle32
 	shl $4, %ebx
 	add $ops32, %ebx
 	mov PUPPET_A(%ebp), %edi
@@ -334,18 +338,28 @@ write16:
 	call es16
 	mov %esi, %es:(%di)
 	jmp done16
-/* ES:DI for the address in EDI. */
+/* ES:DI for the address in EDI. What no segment reaches is beyond a limit: #GP. */
 es16:
+	cmp $0x100000, %edi
+	jae beyond16
 	mov %edi, %ecx
 	shr $4, %ecx
 	mov %cx, %es
 	and $15, %di
 	ret
+beyond16:
+	pop %ax
+	movl $13, PUPPET_FAULT
+	jmp ended16
 shutdown16:
 	pushl $0
 	pushl $0
 	mov %sp, %bx
 	lidtl (%bx)
+	/* Where KVM emulates real mode, it does not look at the IDT's limit. */
+	mov %cr0, %eax
+	or $1, %al
+	mov %eax, %cr0
 	mov $-1, %ecx
 	rdmsr
 absent16:
@@ -361,6 +375,8 @@ ended16:
 idle16:
 	out %al, $PUPPET_PORT
 	mov PUPPET_OP, %ebx
+	cmp $PUPPET_OPS, %ebx
+	jae idle16
 	shl $4, %ebx
 	add $ops16, %ebx
 	mov PUPPET_A, %edi

@@ -37,7 +37,7 @@
 #define PUPPET_INTERRUPT16 (PUPPET_CODE + 0x24)
 
 /* The mailbox, by offset. */
-#define PUPPET_OP      0x00 /* 32 bits; PUPPET_DONE when it was carried out */
+#define PUPPET_OP      0x00 /* 32 bits; PUPPET_DONE when it was carried out; what is no operation is not */
 #define PUPPET_EOI     0x04 /* 32 bits: after an interrupt, of the kind PUPPET_EOI_* */
 #define PUPPET_A       0x08 /* operands, 64 bits */
 #define PUPPET_B       0x10
@@ -61,7 +61,7 @@
 #define PUPPET_NOP	0
 #define PUPPET_RDMSR	1 /* A */
 #define PUPPET_WRMSR	2 /* A, B */
-#define PUPPET_READ32	3 /* address A; real mode: below 1 MiB */
+#define PUPPET_READ32	3 /* address A; real mode: below 1 MiB, else #GP */
 #define PUPPET_WRITE32	4 /* A, B */
 #define PUPPET_INB	5 /* port A */
 #define PUPPET_OUTB	6 /* A, B */

@@ -5,7 +5,9 @@
  */
 #include <string.h>
 
+#include "guest/puppet.h"
 #include "scenario/object.h"
+#include "scenario/puppet.h"
 #include "scenario/scenario.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -35,6 +37,11 @@ static void check_object(const struct object_ref *ref)
 		must(ref->hi < bits && ref->lo <= ref->hi && ref->hi - ref->lo < 64);
 	if (ref->object->kind == OBJECT_LAPIC)
 		must(ref->index <= 0x3fc && ref->index % 4 == 0);
+	if (ref->object->kind == OBJECT_GUEST) {
+		must(s->guest && (!ref->index || ref->index < ref->object->count));
+		must(ref->object->arg + ref->object->flag * ref->index + ref->object->size <=
+		     PUPPET_MAILBOX_SIZE);
+	}
 }
 
 static void check_expr(const struct expr *e)
@@ -72,10 +79,37 @@ static bool is_of_cpu(enum step_kind kind)
 	case STEP_SAVE:
 	case STEP_DEBUG:
 	case STEP_RUN:
+	case STEP_ENTER:
+	case STEP_GUEST:
+	case STEP_GUEST_GET:
+	case STEP_GUEST_SET:
+	case STEP_GUEST_IPI:
 		return true;
 	default:
 		return false;
 	}
+}
+
+/* What the puppet is asked for: numbers that it has, and registers that a CPU has for itself. */
+static void check_guest(const struct step *st)
+{
+	bool access = st->kind == STEP_GUEST_GET || st->kind == STEP_GUEST_SET;
+
+	if (access || st->kind == STEP_GUEST || st->kind == STEP_ENTER ||
+	    st->kind == STEP_GUEST_IPI)
+		must(s->guest);
+	if (st->kind == STEP_ENTER)
+		must(st->op <= PUPPET_LONG);
+	if (st->kind == STEP_GUEST)
+		must(st->op < PUPPET_OPS);
+	if (st->kind == STEP_GUEST_IPI)
+		must(st->given[MSI_VECTOR] && !st->given[MSI_RH] &&
+		     (st->given[MSI_DEST] || st->given[IPI_SHORTHAND]));
+	if (!access)
+		return;
+	must(st->object.object->kind == OBJECT_LAPIC || st->object.object->kind == OBJECT_MSR);
+	must(st->object.whole && st->given[0] == (st->kind == STEP_GUEST_SET));
+	check_object(&st->object);
 }
 
 static void check_step(const struct step *st)
@@ -96,6 +130,7 @@ static void check_step(const struct step *st)
 		must(!st->object.object->read_only);
 		check_object(&st->object);
 	}
+	check_guest(st);
 	if (st->has_dev)
 		must(st->kind == STEP_EXPECT && st->given[2] && st->dev_cmp <= CMP_GE);
 	if (st->kind == STEP_EXPECT)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "scenario/object.h"
+#include "scenario/puppet.h"
 #include "scenario/scenario.h"
 #include "test.h"
 
@@ -173,6 +174,10 @@ static void expressions(void **state)
 		{"cpu 0: msr[0xc0000080][8]", "0:msr.c0000080[8:8] "},
 		{"cpu 0: msr.x2apic_id", "0:msr.x2apic_id.0 "},
 		{"cpu 0: cpuid.1.eax", "0:cpuid.100 "},
+		{"cpu 0: guest.result", "0:guest.result.0 "},
+		{"cpu 0: guest.taken[0xff]", "0:guest.taken.ff "},
+		{"cpu 0: guest.order[63] + cpu 1: guest.time[0][3:0]",
+		 "0:guest.order.3f 1:guest.time.0[3:0] + "},
 		{"cpu 0: cpuid.0x1F.edx[7:0]", "0:cpuid.1f03[7:0] "},
 		{"cpu 0: apic_base.mode", "0:apic_base.mode.0 "},
 		{"cpu 0: sregs.cs.base + cpu 1: regs.r15", "0:sregs.cs.base.0 1:regs.r15.0 + "},
@@ -303,6 +308,87 @@ static void steps_of_a_cpu(void **state)
 	assert_int_equal(parsed->steps.steps[0].object.cpu, 1);
 }
 
+/* Numbers as guest/puppet.h has them; `kind` and `op`, and what is asked for. */
+static void steps_of_the_guest(void **state)
+{
+	static const struct {
+		const char *line;
+		enum step_kind kind;
+		unsigned op;
+		const char *a, *b, *ms;
+	} rows[] = {
+		{"real", STEP_ENTER, PUPPET_REAL, NULL, NULL, NULL},
+		{"protected", STEP_ENTER, PUPPET_PROTECTED, NULL, NULL, NULL},
+		{"long", STEP_ENTER, PUPPET_LONG, NULL, NULL, NULL},
+		{"nop", STEP_GUEST, 0, NULL, NULL, NULL},
+		{"rdmsr 0x1b", STEP_GUEST, 1, "27 ", NULL, NULL},
+		{"wrmsr 1 + 2 3", STEP_GUEST, 2, "1 2 + ", "3 ", NULL},
+		{"read32 4", STEP_GUEST, 3, "4 ", NULL, NULL},
+		{"write32 4 5 within 6", STEP_GUEST, 4, "4 ", "5 ", "6 "},
+		{"inb 4", STEP_GUEST, 5, "4 ", NULL, NULL},
+		{"outb 4 5", STEP_GUEST, 6, "4 ", "5 ", NULL},
+		{"inl 4", STEP_GUEST, 7, "4 ", NULL, NULL},
+		{"outl 4 5", STEP_GUEST, 8, "4 ", "5 ", NULL},
+		{"cli", STEP_GUEST, 9, NULL, NULL, NULL},
+		{"sti", STEP_GUEST, 10, NULL, NULL, NULL},
+		{"hlt within 5", STEP_GUEST, 11, NULL, NULL, "5 "},
+		{"sti_hlt", STEP_GUEST, 12, NULL, NULL, NULL},
+		{"pause 9", STEP_GUEST, 13, "9 ", NULL, NULL},
+		{"cpuid 1 lapic.id", STEP_GUEST, 14, "1 ", "1:lapic.id.0 ", NULL},
+		{"rflags", STEP_GUEST, 15, NULL, NULL, NULL},
+		{"rdcr8", STEP_GUEST, 16, NULL, NULL, NULL},
+		{"wrcr8 5", STEP_GUEST, 17, "5 ", NULL, NULL},
+		{"rdtsc", STEP_GUEST, 18, NULL, NULL, NULL},
+		{"shutdown", STEP_GUEST, 19, NULL, NULL, NULL},
+		{"get msr[5]", STEP_GUEST_GET, 0, NULL, NULL, NULL},
+		{"set lapic.tpr 0x20", STEP_GUEST_SET, 0, "32 ", NULL, NULL},
+		{"eoi", STEP_GUEST_SET, 0, "0 ", NULL, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const want[] = {rows[i].a, rows[i].b, rows[i].ms};
+		char line[128];
+		const struct step *st;
+
+		snprintf(line, sizeof(line), "try cpu 1: guest %s", rows[i].line);
+		st = step(line);
+		assert_true(parsed->guest && st->tried);
+		assert_int_equal(st->cpu, 1);
+		assert_int_equal(st->kind, rows[i].kind);
+		assert_int_equal(st->op, rows[i].op);
+		for (unsigned a = 0; a < 3; a++) {
+			assert_int_equal(st->given[a], want[a] != NULL);
+			if (want[a])
+				assert_string_equal(postfix(&st->args[a]), want[a]);
+		}
+	}
+	assert_int_equal(step("cpu 1: guest eoi")->object.index, 0xb0);
+	assert_string_equal(parsed->steps.steps[0].object.object->name, "lapic");
+	assert_int_equal(step("cpu 1: guest get msr[5]")->object.index, 5);
+	assert_false(step("cpu 1: nmi") && parsed->guest);
+	assert_true(step("expect cpu 1: guest.fault = none") && parsed->guest);
+	assert_true(step("cpu 1: set guest.eoi x2apic") && parsed->guest);
+	assert_int_equal(parsed->steps.steps[0].kind, STEP_SET);
+}
+
+static void an_ipi(void **state)
+{
+	const struct step *st = step("cpu 1: guest ipi shorthand=others vector=1 mode=nmi level=0 "
+				     "trigger=level logical=logical");
+
+	(void)state;
+	assert_int_equal(st->kind, STEP_GUEST_IPI);
+	assert_false(st->given[MSI_DEST] || st->given[MSI_RH]);
+	assert_string_equal(postfix(&st->args[IPI_SHORTHAND]), "3 ");
+	assert_string_equal(postfix(&st->args[MSI_MODE]), "4 ");
+	assert_string_equal(postfix(&st->args[MSI_TRIGGER]), "1 ");
+	assert_string_equal(postfix(&st->args[MSI_LOGICAL]), "1 ");
+	st = step("cpu 1: guest ipi dest=lapic.id vector=1");
+	assert_string_equal(postfix(&st->args[MSI_DEST]), "1:lapic.id.0 ");
+	assert_false(st->given[IPI_SHORTHAND]);
+}
+
 static void blocks(void **state)
 {
 	const struct step *st = step("parallel 100\n"
@@ -428,6 +514,16 @@ static void values_are_those_of_the_manuals(void **state)
 		{"blockirq", 1 << 20},
 		{"lapic_mmio_hole", 4},
 		{"GP", 13},
+		{"DE", 0},
+		{"UD", 6},
+		{"PF", 14},
+		{"CP", 21},
+		{"none", 0xffffffff},
+		{"self", 1},
+		{"all", 2},
+		{"others", 3},
+		{"done", OBJECT_EXIT_DONE},
+		{"exit.done", OBJECT_EXIT_DONE},
 	};
 	static const struct {
 		const char *name;
@@ -500,7 +596,8 @@ TEST_MAIN(cmocka_unit_test_teardown(header, clean_up),
 	  cmocka_unit_test_teardown(comparisons, clean_up),
 	  cmocka_unit_test_teardown(steps_of_the_machine, clean_up),
 	  cmocka_unit_test_teardown(steps_of_a_cpu, clean_up),
-	  cmocka_unit_test_teardown(blocks, clean_up),
+	  cmocka_unit_test_teardown(steps_of_the_guest, clean_up),
+	  cmocka_unit_test_teardown(an_ipi, clean_up), cmocka_unit_test_teardown(blocks, clean_up),
 	  cmocka_unit_test_teardown(as_many_steps_as_there_may_be, clean_up),
 	  cmocka_unit_test_teardown(a_file_is_read, clean_up),
 	  cmocka_unit_test_teardown(the_id_is_the_name_of_the_file, clean_up),

@@ -100,5 +100,12 @@ int variable_find(const struct parser *p, const struct token *t);
 int parse_header(struct parser *p);
 /* All steps to the end of the text. */
 int parse_steps(struct parser *p);
+/* The i-th expression of a step. */
+int parse_arg(struct parser *p, struct step *st, unsigned i);
+/* FIELD=EXPR...: of an MSI, or of an IPI, which has one field more. */
+int parse_message(struct parser *p, struct step *st, unsigned nfields, const char *expected);
+
+/* parse_guest.c: behind `cpu ID: guest`. */
+int parse_guest(struct parser *p, struct step *st);
 
 #endif

@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest/puppet.h"
 #include "scenario/parse.h"
-#include "scenario/puppet.h"
 
 struct statement {
 	const char *name;
@@ -14,13 +12,11 @@ struct statement {
 	bool can_be_tried;
 };
 
-#define LAPIC_EOI 0xb0 /* offset of the register */
-
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static int parse_block(struct parser *p, struct step *st, unsigned nesting);
 
-static int parse_arg(struct parser *p, struct step *st, unsigned i)
+int parse_arg(struct parser *p, struct step *st, unsigned i)
 {
 	st->given[i] = true;
 	return parse_expr(p, st->cpu, &st->args[i]);
@@ -81,106 +77,6 @@ static int no_args(struct parser *p, struct step *st)
 	return parse_end_of_line(p, "the end of the line");
 }
 
-/* --- what the puppet does */
-
-static const struct operation {
-	const char *name;
-	unsigned op, args;
-} operations[] = {
-	{"nop", PUPPET_NOP, 0},		{"rdmsr", PUPPET_RDMSR, 1},   {"wrmsr", PUPPET_WRMSR, 2},
-	{"read32", PUPPET_READ32, 1},	{"write32", PUPPET_WRITE32, 2}, {"inb", PUPPET_INB, 1},
-	{"outb", PUPPET_OUTB, 2},	{"inl", PUPPET_INL, 1},	      {"outl", PUPPET_OUTL, 2},
-	{"cli", PUPPET_CLI, 0},		{"sti", PUPPET_STI, 0},	      {"hlt", PUPPET_HLT, 0},
-	{"sti_hlt", PUPPET_STI_HLT, 0}, {"pause", PUPPET_PAUSE, 1},   {"cpuid", PUPPET_CPUID, 2},
-	{"rflags", PUPPET_RFLAGS, 0},	{"rdcr8", PUPPET_RDCR8, 0},   {"wrcr8", PUPPET_WRCR8, 1},
-	{"rdtsc", PUPPET_RDTSC, 0},	{"shutdown", PUPPET_SHUTDOWN, 0},
-};
-
-static int guest_operation(struct parser *p, struct step *st)
-{
-	struct guess g = {.word = &p->tok};
-	const struct operation *o = NULL;
-
-	for (size_t i = 0; i < COUNT(operations) && !o; i++) {
-		if (token_is(&p->tok, operations[i].name))
-			o = &operations[i];
-		guess_name(&g, operations[i].name);
-	}
-	if (!o)
-		return parse_unknown(p, &g, "what the guest does: long, set, ipi, wrmsr, ...");
-	parse_advance(p);
-	st->kind = STEP_GUEST;
-	st->op = o->op;
-	for (unsigned i = 0; i < o->args; i++)
-		if (parse_arg(p, st, i) < 0)
-			return -1;
-	if (!token_is(&p->tok, "within"))
-		return 0;
-	parse_advance(p);
-	return parse_arg(p, st, 2);
-}
-
-/* Registers that a CPU has for itself. */
-static int guest_object(struct parser *p, struct step *st, enum step_kind kind)
-{
-	const struct token at = p->tok;
-
-	st->kind = kind;
-	parse_advance(p);
-	if (parse_object(p, st->cpu, &st->object) < 0)
-		return -1;
-	if ((st->object.object->kind != OBJECT_LAPIC && st->object.object->kind != OBJECT_MSR) ||
-	    !st->object.whole)
-		return parse_expected(p, &at, "a register of the local APIC or an MSR, as a whole, behind '%.*s'",
-				      (int)at.len, at.at);
-	return kind == STEP_GUEST_SET ? parse_arg(p, st, 0) : 0;
-}
-
-/* A write of 0 to the register at 0xb0. */
-static int guest_eoi(struct parser *p, struct step *st)
-{
-	st->kind = STEP_GUEST_SET;
-	st->object = (struct object_ref){.object = object_find("lapic", 5), .index = LAPIC_EOI, .whole = true, .cpu = st->cpu};
-	st->given[0] = true;
-	st->args[0] = (struct expr){.n = 1, .terms = {{.kind = TERM_NUMBER}}};
-	parse_advance(p);
-	return 0;
-}
-
-static int message(struct parser *p, struct step *st, unsigned nfields, const char *expected);
-
-/* The destination goes without saying where there is a shorthand. */
-static int guest_ipi(struct parser *p, struct step *st)
-{
-	st->kind = STEP_GUEST_IPI;
-	parse_advance(p);
-	return message(p, st, IPI_FIELDS, "dest, vector, mode, logical, level, trigger or shorthand");
-}
-
-static int cpu_guest(struct parser *p, struct step *st)
-{
-	static const char *const modes[] = {
-		[PUPPET_REAL] = "real", [PUPPET_PROTECTED] = "protected", [PUPPET_LONG] = "long"};
-
-	p->s->guest = true;
-	for (unsigned i = 0; i < COUNT(modes); i++)
-		if (token_is(&p->tok, modes[i])) {
-			st->kind = STEP_ENTER;
-			st->op = i;
-			parse_advance(p);
-			return 0;
-		}
-	if (token_is(&p->tok, "get"))
-		return guest_object(p, st, STEP_GUEST_GET);
-	if (token_is(&p->tok, "set"))
-		return guest_object(p, st, STEP_GUEST_SET);
-	if (token_is(&p->tok, "eoi"))
-		return guest_eoi(p, st);
-	if (token_is(&p->tok, "ipi"))
-		return guest_ipi(p, st);
-	return guest_operation(p, st);
-}
-
 static const struct statement of_cpu[] = {
 	{"set", cpu_set, STEP_SET, true},
 	{"reload", cpu_reload, STEP_SAVE, true},
@@ -189,7 +85,7 @@ static const struct statement of_cpu[] = {
 	{"interrupt", one_arg, STEP_INTERRUPT, true},
 	{"guest_debug", one_arg, STEP_DEBUG, true},
 	{"run", one_arg, STEP_RUN, true},
-	{"guest", cpu_guest, STEP_GUEST, true},
+	{"guest", parse_guest, STEP_GUEST, true},
 };
 
 /* --- steps of the machine */
@@ -238,11 +134,12 @@ static int step_create(struct parser *p, struct step *st)
 	return 0;
 }
 
-static int message(struct parser *p, struct step *st, unsigned nfields, const char *expected)
+int parse_message(struct parser *p, struct step *st, unsigned nfields, const char *expected)
 {
 	static const char *const fields[IPI_FIELDS] = {
-		[MSI_DEST] = "dest",	   [MSI_VECTOR] = "vector", [MSI_MODE] = "mode",
-		[MSI_LOGICAL] = "logical", [MSI_RH] = "rh",	    [MSI_LEVEL] = "level",
+		[MSI_DEST] = "dest",	   [MSI_VECTOR] = "vector",
+		[MSI_MODE] = "mode",	   [MSI_LOGICAL] = "logical",
+		[MSI_RH] = "rh",	   [MSI_LEVEL] = "level",
 		[MSI_TRIGGER] = "trigger", [IPI_SHORTHAND] = "shorthand",
 	};
 
@@ -262,7 +159,9 @@ static int message(struct parser *p, struct step *st, unsigned nfields, const ch
 	} while (p->tok.kind == TOKEN_WORD);
 	if (p->tok.kind == TOKEN_END && !st->given[MSI_DEST] &&
 	    !(st->kind == STEP_GUEST_IPI && st->given[IPI_SHORTHAND]))
-		return parse_expected(p, &p->tok, "dest=ID");
+		return parse_expected(p, &p->tok, "%s",
+				      nfields == IPI_FIELDS ? "dest=ID or shorthand=WHO"
+							    : "dest=ID");
 	if (p->tok.kind == TOKEN_END && !st->given[MSI_VECTOR])
 		return parse_expected(p, &p->tok, "vector=N");
 	return 0;
@@ -270,14 +169,16 @@ static int message(struct parser *p, struct step *st, unsigned nfields, const ch
 
 static int step_msi(struct parser *p, struct step *st)
 {
-	return message(p, st, MSI_FIELDS, "dest, vector, mode, logical, rh, level or trigger");
+	return parse_message(p, st, MSI_FIELDS,
+			     "dest, vector, mode, logical, rh, level or trigger");
 }
 
 static int step_route(struct parser *p, struct step *st)
 {
 	if (parse_arg(p, st, ROUTE_GSI) < 0)
 		return -1;
-	return message(p, st, MSI_FIELDS, "dest, vector, mode, logical, rh, level or trigger");
+	return parse_message(p, st, MSI_FIELDS,
+			     "dest, vector, mode, logical, rh, level or trigger");
 }
 
 static int two_args(struct parser *p, struct step *st)

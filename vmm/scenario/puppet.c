@@ -18,15 +18,20 @@ static uint32_t mailbox(unsigned cpu)
 
 uint64_t puppet_get(struct runner *r, unsigned cpu, uint32_t offset, unsigned size)
 {
-	uint64_t value = 0;
+	const void *at = r->run->t->mem + mailbox(cpu) + offset;
 
-	memcpy(&value, r->run->t->mem + mailbox(cpu) + offset, size);
-	return value;
+	return size == 8 ? __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED)
+			 : __atomic_load_n((const uint32_t *)at, __ATOMIC_RELAXED);
 }
 
 void puppet_put(struct runner *r, unsigned cpu, uint32_t offset, uint64_t value, unsigned size)
 {
-	memcpy(r->run->t->mem + mailbox(cpu) + offset, &value, size);
+	void *at = r->run->t->mem + mailbox(cpu) + offset;
+
+	if (size == 8)
+		__atomic_store_n((uint64_t *)at, value, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n((uint32_t *)at, (uint32_t)value, __ATOMIC_RELAXED);
 }
 
 /* The I/O that KVM_RUN exited for is completed at the next one, which must not come after a step that changes registers. */
@@ -40,49 +45,53 @@ static int complete(struct target *t, unsigned cpu)
 	return r == -EINTR ? 0 : r < 0 ? r : -EIO;
 }
 
-/* A CPU that a SIPI started asks for its mailbox. */
-static void tell_mailbox(struct kvm_run *run, unsigned cpu)
-{
-	uint16_t segment = (uint16_t)(mailbox(cpu) >> 4);
-
-	memcpy((uint8_t *)run + run->io.data_offset, &segment, sizeof(segment));
-}
-
 static bool asks(const struct kvm_run *run, unsigned direction)
 {
-	return run->io.port == PUPPET_PORT && run->io.direction == direction &&
+	return run->exit_reason == KVM_EXIT_IO && run->io.port == PUPPET_PORT &&
+	       run->io.direction == direction &&
 	       run->io.size == (direction == KVM_EXIT_IO_IN ? 2 : 1) && run->io.count == 1;
+}
+
+bool puppet_answer(struct target *t, unsigned cpu)
+{
+	uint16_t segment = (uint16_t)(mailbox(cpu) >> 4);
+	struct kvm_run *run = t->runs[cpu];
+
+	if (!t->mem || !asks(run, KVM_EXIT_IO_IN))
+		return false;
+	memcpy((uint8_t *)run + run->io.data_offset, &segment, sizeof(segment));
+	t->entered[cpu] = true;
+	return true;
 }
 
 /* To the idle loop. */
 static int run_to_idle(struct runner *r, unsigned cpu, uint64_t end_ns)
 {
 	struct target *t = r->run->t;
-	struct kvm_run *run = t->runs[cpu];
 	uint64_t now;
 	int ret;
 
 	do {
 		now = clock_now_ns();
-		ret = now < end_ns ? t->ops->run(t, cpu, (unsigned)((end_ns - now) / NSEC_PER_MSEC) + 1)
-				   : -ETIMEDOUT;
-		if (ret == KVM_EXIT_IO && asks(run, KVM_EXIT_IO_OUT)) {
-			r->exit = OBJECT_EXIT_DONE;
-			return complete(t, cpu);
-		}
-		if (ret == KVM_EXIT_IO && asks(run, KVM_EXIT_IO_IN))
-			tell_mailbox(run, cpu);
-		else if (ret >= 0 || ret == -ETIMEDOUT)
-			r->exit = ret < 0 ? OBJECT_EXIT_TIMEOUT : (uint64_t)ret;
-	} while (ret == KVM_EXIT_IO && asks(run, KVM_EXIT_IO_IN));
+		ret = now < end_ns
+			      ? t->ops->run(t, cpu, (unsigned)((end_ns - now) / NSEC_PER_MSEC) + 1)
+			      : -ETIMEDOUT;
+	} while (ret >= 0 && puppet_answer(t, cpu));
+	if (ret >= 0 && t->entered[cpu] && asks(t->runs[cpu], KVM_EXIT_IO_OUT)) {
+		r->exit = OBJECT_EXIT_DONE;
+		return complete(t, cpu);
+	}
+	if (ret >= 0 || ret == -ETIMEDOUT)
+		r->exit = ret < 0 ? OBJECT_EXIT_TIMEOUT : (uint64_t)ret;
 	return ret < 0 ? ret : -EIO;
 }
 
+/* Not that of a branch, which does what it has begun. */
 static uint64_t end_of(const struct runner *r, unsigned ms)
 {
 	uint64_t end = clock_now_ns() + ms * NSEC_PER_MSEC;
 
-	return end < r->until_ns ? end : r->until_ns;
+	return end < r->run->end_ns ? end : r->run->end_ns;
 }
 
 int puppet_do(struct runner *r, unsigned cpu, unsigned op, uint64_t a, uint64_t b, unsigned ms)
@@ -100,6 +109,7 @@ int puppet_do(struct runner *r, unsigned cpu, unsigned op, uint64_t a, uint64_t 
 	puppet_put(r, cpu, PUPPET_FAULT, PUPPET_NO_FAULT, 4);
 	puppet_put(r, cpu, PUPPET_ERROR, 0, 4);
 	puppet_put(r, cpu, PUPPET_ADDRESS, 0, 8);
+	puppet_put(r, cpu, PUPPET_RIP, 0, 8);
 	puppet_put(r, cpu, PUPPET_OP, op, 4);
 	/* One that a SIPI has started since is idle first, and has done nothing. */
 	do {
@@ -116,8 +126,10 @@ int puppet_start(struct runner *r, unsigned cpu, enum puppet_mode mode, unsigned
 	struct target *t = r->run->t;
 	struct kvm_sregs sregs;
 	struct kvm_regs regs;
-	int ret = t->ops->get_sregs(t, cpu, &sregs);
+	int ret = complete(t, cpu);
 
+	if (ret == 0)
+		ret = t->ops->get_sregs(t, cpu, &sregs);
 	if (ret < 0)
 		return ret;
 	puppet_enter(t->mem, mode, cpu, &sregs, &regs);
@@ -126,6 +138,7 @@ int puppet_start(struct runner *r, unsigned cpu, enum puppet_mode mode, unsigned
 		ret = t->ops->set_sregs(t, cpu, &sregs);
 	if (ret == 0)
 		ret = kvm_vcpu_set_regs(t->cpus[cpu], &regs);
+	t->entered[cpu] |= ret == 0;
 	if (ret == 0)
 		ret = run_to_idle(r, cpu, end_of(r, ms));
 	t->busy[cpu] = ret < 0;

@@ -2,6 +2,7 @@
 #ifndef SIPI_SCENARIO_PUPPET_H
 #define SIPI_SCENARIO_PUPPET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <linux/kvm.h>
@@ -23,9 +24,12 @@ void puppet_enter(const uint8_t *mem, enum puppet_mode mode, unsigned cpu, struc
  * puppet is idle again; else the operation is still under way, and the next step of it goes on with it.
  */
 struct runner;
+struct target;
 int puppet_start(struct runner *r, unsigned cpu, enum puppet_mode mode, unsigned ms);
 int puppet_do(struct runner *r, unsigned cpu, unsigned op, uint64_t a, uint64_t b, unsigned ms);
-/* size bytes of the mailbox at offset. */
+/* A CPU that a SIPI started, and that has exited to ask for its mailbox, is told: true; else it is left alone. */
+bool puppet_answer(struct target *t, unsigned cpu);
+/* 4 or 8 bytes of the mailbox at offset: the guest's own memory, so any value. */
 uint64_t puppet_get(struct runner *r, unsigned cpu, uint32_t offset, unsigned size);
 void puppet_put(struct runner *r, unsigned cpu, uint32_t offset, uint64_t value, unsigned size);
 

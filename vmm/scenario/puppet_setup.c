@@ -55,8 +55,11 @@ void puppet_load(uint8_t *mem, const uint8_t *image, size_t size)
 		put(mem, PUPPET_PML4 + 0x2000 + 8 * i, (uint64_t)i << 21 | 0x83, 8);
 		put(mem, PUPPET_PML4 + 0x3000 + 8 * i, 0xc0000000 | (uint64_t)i << 21 | 0x9b, 8);
 	}
-	for (unsigned i = 0; i < PUPPET_CPUS; i++)
+	for (unsigned i = 0; i < PUPPET_CPUS; i++) {
 		put(mem, PUPPET_MAILBOX + PUPPET_MAILBOX_SIZE * i + PUPPET_OP, PUPPET_DONE, 4);
+		put(mem, PUPPET_MAILBOX + PUPPET_MAILBOX_SIZE * i + PUPPET_FAULT, PUPPET_NO_FAULT,
+		    4);
+	}
 }
 
 static struct kvm_segment segment(uint32_t base, uint32_t limit, uint16_t selector, unsigned type)

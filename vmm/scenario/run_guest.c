@@ -4,15 +4,16 @@
 #include <stdio.h>
 
 #include "guest/puppet.h"
+#include "machine/internal.h"
 #include "scenario/puppet.h"
 #include "scenario/runner.h"
 
-#define GUEST_MS	1000 /* for what should take microseconds */
-#define XAPIC_BASE	0xfee00000u
-#define MSR_X2APIC	0x800u
-#define LAPIC_ICR	0x300u
-#define LAPIC_ICR2	0x310u
-#define MSR_APIC_BASE	0x1bu
+#define GUEST_MS	 1000 /* for what should take microseconds */
+#define XAPIC_BASE	 0xfee00000u
+#define MSR_X2APIC	 0x800u
+#define LAPIC_ICR	 0x300u
+#define LAPIC_ICR2	 0x310u
+#define MSR_APIC_BASE	 0x1bu
 #define APIC_BASE_X2APIC 3u /* EN and EXTD */
 
 static int is_x2apic(struct target *t, unsigned cpu, bool *x2apic)
@@ -60,11 +61,12 @@ static int access_object(struct runner *r, const struct step *st, bool write)
 static int send_ipi(struct runner *r, const struct step *st)
 {
 	static const uint64_t ends[IPI_FIELDS] = {
-		[MSI_DEST] = 1ull << 32, [MSI_VECTOR] = 256, [MSI_MODE] = 8,	  [MSI_LOGICAL] = 2,
-		[MSI_RH] = 1,		 [MSI_LEVEL] = 2,    [MSI_TRIGGER] = 2, [IPI_SHORTHAND] = 4,
+		[MSI_DEST] = 1ull << 32, [MSI_VECTOR] = 256,  [MSI_MODE] = 8,
+		[MSI_LOGICAL] = 2,	 [MSI_RH] = 1,	      [MSI_LEVEL] = 2,
+		[MSI_TRIGGER] = 2,	 [IPI_SHORTHAND] = 4,
 	};
 	unsigned cpu = (unsigned)st->cpu;
-	uint64_t f[IPI_FIELDS], icr;
+	uint64_t f[IPI_FIELDS] = {0}, icr;
 	bool x2apic;
 	int ret = is_x2apic(r->run->t, cpu, &x2apic);
 
@@ -86,7 +88,7 @@ static int send_ipi(struct runner *r, const struct step *st)
 
 static int operation(struct runner *r, const struct step *st)
 {
-	uint64_t a, b, ms = GUEST_MS;
+	uint64_t a = 0, b = 0, ms = GUEST_MS;
 	int ret = run_arg(r, st, 0, &a);
 
 	if (ret == 0)
@@ -114,18 +116,23 @@ static int act(struct runner *r, const struct step *st)
 static void explain(struct runner *r, const struct step *st, int error)
 {
 	unsigned cpu = (unsigned)st->cpu;
-	char what[96];
+	const char *out =
+		r->run->t->entered[cpu] ? "" : ", and the CPU has never been in the puppet";
+	uint32_t fault = (uint32_t)puppet_get(r, cpu, PUPPET_FAULT, 4);
+	char what[160];
 
-	if (error == EFAULT)
-		snprintf(what, sizeof(what), "exception %u with error code 0x%x at 0x%llx",
-			 (unsigned)puppet_get(r, cpu, PUPPET_FAULT, 4),
+	/* A run that is over says so itself. */
+	if (!run_in_time(r->run, st))
+		return;
+	if (error == EFAULT && fault != PUPPET_NO_FAULT)
+		snprintf(what, sizeof(what), "exception %u with error code 0x%x at 0x%llx", fault,
 			 (unsigned)puppet_get(r, cpu, PUPPET_ERROR, 4),
 			 (unsigned long long)puppet_get(r, cpu, PUPPET_RIP, 8));
 	else if (error == EIO)
-		snprintf(what, sizeof(what), "the guest ended with exit reason %u",
-			 (unsigned)r->exit);
+		snprintf(what, sizeof(what), "the guest did not come to its end, but to %s (%u)%s",
+			 exit_reason_name((uint32_t)r->exit), (unsigned)r->exit, out);
 	else if (error == ETIMEDOUT)
-		snprintf(what, sizeof(what), "the guest did not come to its end in time");
+		snprintf(what, sizeof(what), "the guest did not come to its end in time%s", out);
 	else
 		return;
 	run_fail(r->run, st, error, what);

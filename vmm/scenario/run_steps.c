@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scenario/puppet.h"
 #include "scenario/runner.h"
 #include "util/clock.h"
 
@@ -99,6 +100,8 @@ static int do_run(struct runner *r, const struct step *st)
 	ret = r->run->t->ops->run(r->run->t, (unsigned)st->cpu, (unsigned)(ms < left ? ms : left));
 	if (ret < 0 && ret != -ETIMEDOUT)
 		return ret;
+	if (ret >= 0)
+		puppet_answer(r->run->t, (unsigned)st->cpu);
 	r->exit = ret == -ETIMEDOUT ? OBJECT_EXIT_TIMEOUT : (uint64_t)ret;
 	return 0;
 }
@@ -184,13 +187,27 @@ static int do_expect(struct runner *r, const struct step *st)
 }
 
 static int (*const actions[])(struct runner *r, const struct step *st) = {
-	[STEP_CAP] = do_cap,	       [STEP_CREATE] = do_create, [STEP_SET] = do_set,
-	[STEP_LET] = do_let,	       [STEP_EXPECT] = do_expect, [STEP_MSI] = run_irq,
-	[STEP_IRQ_LINE] = run_irq, [STEP_NMI] = do_nmi,	  [STEP_INTERRUPT] = do_interrupt,
-	[STEP_PUMP] = do_pump,	       [STEP_SAVE] = do_reload,	  [STEP_DEBUG] = do_debug,
-	[STEP_RUN] = do_run,	       [STEP_ENTER] = run_guest,  [STEP_GUEST] = run_guest,
-	[STEP_GUEST_GET] = run_guest,  [STEP_GUEST_SET] = run_guest, [STEP_GUEST_IPI] = run_guest,
-	[STEP_ROUTE] = run_irq,	       [STEP_IRQFD] = run_irq,	  [STEP_SIGNAL] = run_irq,
+	[STEP_CAP] = do_cap,
+	[STEP_CREATE] = do_create,
+	[STEP_SET] = do_set,
+	[STEP_LET] = do_let,
+	[STEP_EXPECT] = do_expect,
+	[STEP_MSI] = run_irq,
+	[STEP_IRQ_LINE] = run_irq,
+	[STEP_NMI] = do_nmi,
+	[STEP_INTERRUPT] = do_interrupt,
+	[STEP_PUMP] = do_pump,
+	[STEP_SAVE] = do_reload,
+	[STEP_DEBUG] = do_debug,
+	[STEP_RUN] = do_run,
+	[STEP_ENTER] = run_guest,
+	[STEP_GUEST] = run_guest,
+	[STEP_GUEST_GET] = run_guest,
+	[STEP_GUEST_SET] = run_guest,
+	[STEP_GUEST_IPI] = run_guest,
+	[STEP_ROUTE] = run_irq,
+	[STEP_IRQFD] = run_irq,
+	[STEP_SIGNAL] = run_irq,
 	[STEP_WAIT] = do_wait,
 };
 
@@ -248,12 +265,37 @@ static bool run_block(struct runner *r, const struct step *st)
 	return st->kind == STEP_REPEAT ? run_repeat(r, st, value) : run_parallel(r, st, value);
 }
 
+/* It puts the CPU into KVM_RUN, and looks at what comes of it; KVM_GET_MP_STATE may be an INIT. */
+static bool runs_cpu(enum step_kind kind)
+{
+	switch (kind) {
+	case STEP_PUMP:
+	case STEP_RUN:
+	case STEP_ENTER:
+	case STEP_GUEST:
+	case STEP_GUEST_GET:
+	case STEP_GUEST_SET:
+	case STEP_GUEST_IPI:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* A step needs its CPU: only `create` makes do without. */
 static int act(struct runner *r, const struct step *st)
 {
-	if (st->cpu >= 0 && st->kind != STEP_CREATE && target_fd(r->run->t, (unsigned)st->cpu) < 0)
+	struct target *t = r->run->t;
+	int ret;
+
+	if (st->cpu >= 0 && st->kind != STEP_CREATE && target_fd(t, (unsigned)st->cpu) < 0)
 		return -EINVAL;
-	return actions[st->kind](r, st);
+	if (!runs_cpu(st->kind))
+		return actions[st->kind](r, st);
+	pthread_mutex_lock(&t->runs_now[st->cpu]);
+	ret = actions[st->kind](r, st);
+	pthread_mutex_unlock(&t->runs_now[st->cpu]);
+	return ret;
 }
 
 static bool run_step(struct runner *r, const struct step *st)

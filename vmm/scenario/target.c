@@ -17,6 +17,8 @@ int target_open(struct target **out, const struct scenario *s, enum irqchip_mode
 		struct error *err)
 {
 	*out = mode == IRQCHIP_USER ? target_user_open(s, err) : target_kvm_open(s, mode, err);
+	for (unsigned i = 0; *out && i < SCENARIO_CPUS; i++)
+		pthread_mutex_init(&(*out)->runs_now[i], NULL);
 	return *out ? 0 : -1;
 }
 

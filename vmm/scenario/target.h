@@ -2,6 +2,7 @@
 #ifndef SIPI_SCENARIO_TARGET_H
 #define SIPI_SCENARIO_TARGET_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include "kvm/kvm.h"
@@ -44,9 +45,11 @@ struct target {
 	int cpus[SCENARIO_CPUS];
 	struct kvm_run *runs[SCENARIO_CPUS];
 	size_t run_size;
-	/* Where a step runs the puppet: its memory, and which CPUs are in the middle of an operation. Else NULL. */
+	/* Where a step runs the puppet its memory, else NULL. */
 	uint8_t *mem;
-	bool busy[SCENARIO_CPUS];
+	/* Of a CPU: held by the step that runs it; it is in the middle of an operation; it has its mailbox. */
+	pthread_mutex_t runs_now[SCENARIO_CPUS];
+	bool busy[SCENARIO_CPUS], entered[SCENARIO_CPUS];
 	struct kvm_cpuid2 *cpuid; /* what this KVM supports; each CPU gets its own APIC ID in it */
 };
 

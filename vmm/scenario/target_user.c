@@ -259,6 +259,48 @@ static bool is_ours(const struct kvm_run *run)
 	}
 }
 
+/* An NMI by KVM_NMI is known to KVM alone. */
+static void wake_for_nmi(struct vcpu *v)
+{
+	struct kvm_vcpu_events events;
+
+	machine_lock(v->m);
+	if (v->user->activity == USER_HALTED && kvm_vcpu_get_events(v->fd, &events) == 0 &&
+	    events.nmi.pending && !events.nmi.masked)
+		v->user->activity = USER_RUNNING;
+	machine_unlock(v->m);
+}
+
+/* 0: an exit that is not ours. -EAGAIN: it was, and is answered. */
+static int enter(struct vcpu *v, bool to_complete)
+{
+	int r;
+
+	v->run->immediate_exit = to_complete;
+	r = kvm_vcpu_run(v->fd);
+	return r == 0 && is_ours(v->run) && vcpu_handle_exit(v) ? -EAGAIN : r;
+}
+
+/* Nobody runs the machine's loop, which would tell of a timer. */
+static int run_once(struct vcpu *v)
+{
+	int r;
+
+	machine_lock(v->m);
+	user_catch_up(v);
+	machine_unlock(v->m);
+	v->seen = atomic_load(&v->wakeups);
+	r = v->m->irqchip.ops->before_run(v);
+	if (r > 0)
+		wake_for_nmi(v);
+	return r == 0 ? enter(v, false) : r > 0 ? -EINTR : r;
+}
+
+static bool goes_on(int r)
+{
+	return r == -EINTR || r == -EAGAIN;
+}
+
 /*
  * As vcpu.c's threads run a CPU, but that nobody kicks it: it leaves KVM_RUN, or its sleep, each millisecond. What our
  * chips and the board do not answer ends it, as in the other modes.
@@ -268,23 +310,18 @@ static int run(struct target *t, unsigned cpu, unsigned ms)
 	struct vcpu *v = vcpu_of(t, cpu);
 	uint64_t end = clock_now_ns() + ms * 1000000ull;
 	timer_t timer = NULL;
-	int r = target_start_clock(&timer, 0);
+	int r = target_start_clock(&timer, 1);
 
 	if (r < 0)
 		return r;
+	/* KVM says anew whether it is ready for an interrupt: a step may have changed RFLAGS. */
+	r = enter(v, true);
 	do {
-		v->seen = atomic_load(&v->wakeups);
-		v->run->immediate_exit = 0;
-		r = v->m->irqchip.ops->before_run(v);
-		if (r == 0)
-			r = kvm_vcpu_run(v->fd);
-		else if (r > 0)
-			r = -EINTR;
-		if (r == 0 && is_ours(v->run) && vcpu_handle_exit(v))
-			r = -EAGAIN;
-	} while ((r == -EINTR || r == -EAGAIN) && clock_now_ns() < end);
+		if (goes_on(r))
+			r = run_once(v);
+	} while (goes_on(r) && clock_now_ns() < end);
 	timer_delete(timer);
-	if (r == -EINTR || r == -EAGAIN)
+	if (goes_on(r))
 		return -ETIMEDOUT;
 	return r < 0 ? r : (int)v->run->exit_reason;
 }
@@ -357,6 +394,7 @@ static int make_machine(struct user_target *u, const struct scenario *s, struct 
 		.rom = rom,
 		.rom_len = sizeof(rom),
 		.console = CONSOLE_NULL,
+		.strict = true,
 	};
 	sigset_t mask;
 	int r;
