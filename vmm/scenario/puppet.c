@@ -78,11 +78,12 @@ static int run_to_idle(struct runner *r, unsigned cpu, uint64_t end_ns)
 	return ret < 0 ? ret : -EIO;
 }
 
+/* Not at until_ns: what a branch of `parallel` has begun it does as a whole, as it does with ioctls. */
 static uint64_t end_of(const struct runner *r, unsigned ms)
 {
 	uint64_t end = clock_now_ns() + ms * NSEC_PER_MSEC;
 
-	return end < r->until_ns ? end : r->until_ns;
+	return end < r->run->end_ns ? end : r->run->end_ns;
 }
 
 int puppet_do(struct runner *r, unsigned cpu, unsigned op, uint64_t a, uint64_t b, unsigned ms)
