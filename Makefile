@@ -47,7 +47,8 @@ LDLIBS := -Wl,-Bstatic -luring -lfdt -Wl,-Bdynamic
 
 rooms := cmd selftest scenario machine boot devices chips io kvm util
 lib_src := $(foreach r,$(rooms),$(wildcard vmm/$(r)/*.c))
-lib_obj := $(lib_src:%.c=$(B)/obj/%.o) $(B)/obj/vmm/firmware.o $(B)/obj/vmm/puppet.o
+lib_obj := $(lib_src:%.c=$(B)/obj/%.o) $(B)/obj/vmm/firmware.o $(B)/obj/vmm/puppet.o \
+	$(B)/obj/vmm/puppet-setup.o $(B)/obj/vmm/puppet-listing.o
 unit_src := $(wildcard tests/unit/*_test.c)
 units := $(unit_src:tests/unit/%.c=$(B)/tests/%)
 
@@ -62,7 +63,7 @@ guests: $(guests)
 
 # --- what a build needs from the system; installed where we may, named where we may not
 
-DEPS_BUILD := liburing.h=liburing-dev libfdt.h=libfdt-dev
+DEPS_BUILD := liburing.h=liburing-dev libfdt.h=libfdt-dev perl=perl
 DEPS_TEST := prove=perl cmocka.h=libcmocka-dev xmllint=libxml2-utils jq=jq dtc=device-tree-compiler IO::Pty.pm=libio-pty-perl unshare=util-linux
 DEPS_SCAN := scan-build=clang-tools clang-format=clang-format
 DEPS_COV := gcovr=gcovr cmocka.h=libcmocka-dev
@@ -120,15 +121,32 @@ $(B)/obj/vmm/firmware.o: build/firmware.bin tools/embed.S
 
 # --- the puppet: what a scenario's `guest` steps run, carried inside, too
 
-build/puppet.bin: guest/puppet.S guest/puppet.h
+build/puppet.elf: guest/puppet.S guest/puppet.h
 	@mkdir -p $(@D)
 	$(say) GUEST $@
 	$(Q)$(CC) -I. -c -o build/puppet.o $<
-	$(Q)ld -Ttext=0xa000 --oformat=binary -o $@ build/puppet.o
+	$(Q)ld -Ttext=0xa000 -o $@ build/puppet.o
+
+build/puppet.bin: build/puppet.elf
+	$(Q)objcopy -O binary -j .text $< $@
 
 $(B)/obj/vmm/puppet.o: build/puppet.bin tools/embed.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Wa,--noexecstack -DBLOB='"$<"' -DNAME=puppet_image -c -o $@ tools/embed.S
+
+# And as C, for `sipi check --emit-c`: what makes its memory and registers, and the image, which the tool compares.
+build/puppet-setup.txt: guest/puppet.h vmm/scenario/puppet.h vmm/scenario/puppet_setup.c
+	@mkdir -p $(@D)
+	$(Q){ sed -e '/SPDX/d; /_PUPPET_H$$/d; /^#endif/d' guest/puppet.h && \
+		grep '^enum puppet_mode' vmm/scenario/puppet.h && \
+		sed -e '1,/^#include "scenario\/puppet.h"/d' vmm/scenario/puppet_setup.c && echo; } >$@
+
+build/puppet-listing.txt: build/puppet.elf build/puppet.bin guest/puppet.h tools/puppet-listing
+	$(Q)tools/puppet-listing build/puppet.elf build/puppet.bin guest/puppet.h >$@
+
+$(B)/obj/vmm/puppet-%.o: build/puppet-%.txt tools/embed.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -Wa,--noexecstack -DBLOB='"$<"' -DNAME=puppet_$* -c -o $@ tools/embed.S
 
 # --- guests: freestanding, general registers only, linked at 1 MiB
 

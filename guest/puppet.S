@@ -16,6 +16,7 @@
 _start:
 	ljmp $0, $start16
 	.org 0x10
+parts:
 	.long idle64, idle32, idle16, interrupt64, interrupt32, interrupt16
 
 /* Behind a SIPI. */

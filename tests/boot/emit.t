@@ -155,6 +155,173 @@ end
 expect accepted = 0
 deviates 1
 END
+	# Steps that a guest carries out.
+	guest_long => ['guard', <<'END', 'ok'],
+let n 0x1b
+try cpu 300: guest long
+expect error = EINVAL
+try cpu 300: set guest.eoi xapic
+expect error = EINVAL
+try create cpu 300
+cpu 0: guest long
+cpu 0: guest long
+expect exit = done
+cpu 0: guest rdmsr n
+expect cpu 0: guest.result[11:10] = xapic
+expect cpu 0: guest.result[8] = 1
+try cpu 0: guest wrmsr n cpu 0: guest.result | 0x400
+expect error = 0
+expect cpu 0: apic_base.mode = x2apic
+cpu 0: guest set lapic.svr 0x1ff
+cpu 0: guest get lapic.svr
+expect cpu 0: guest.result = 0x1ff
+cpu 0: guest set msr.x2apic_tpr 0x20
+cpu 0: guest get msr[0x808]
+expect cpu 0: guest.result = 0x20
+cpu 0: guest rdcr8
+expect cpu 0: guest.result = 2
+cpu 0: guest wrcr8 0
+expect cpu 0: lapic.tpr = 0
+cpu 0: guest sti
+cpu 0: guest rflags
+expect cpu 0: guest.result[9] = 1
+cpu 0: set guest.eoi x2apic
+msi dest=0 vector=0x41
+cpu 0: guest nop
+msi dest=0 vector=0x42
+cpu 0: guest pause 10
+expect cpu 0: guest.eoi = 3
+expect cpu 0: guest.taken[0x41] + cpu 0: guest.taken[0x42] = 2
+expect cpu 0: guest.order[0] = 0x41
+expect cpu 0: guest.order[1][7:0] = 0x42
+expect cpu 0: guest.time[0] < cpu 0: guest.time[1]
+expect cpu 0: guest.interrupts = 2
+cpu 0: guest eoi
+cpu 0: guest cli
+cpu 0: guest write32 0xf000 n * 2
+cpu 0: guest read32 0xf000
+expect cpu 0: guest.result = 0x36
+cpu 0: guest cpuid 1 0
+expect cpu 0: guest.result = cpu 0: cpuid.1.eax
+cpu 0: guest rdtsc
+expect cpu 0: guest.result > cpu 0: guest.time[1]
+END
+	guest_protected => ['guard', <<'END', 'ok'],
+try create cpu 300
+cpu 0: guest protected
+cpu 0: guest set lapic.svr 0x1ff
+cpu 0: set guest.eoi xapic
+msi dest=0 vector=0xff
+cpu 0: guest sti_hlt
+expect cpu 0: guest.taken[255] = 1
+try cpu 0: guest set lapic.tpr 0x100000000
+expect error = ERANGE
+expect cpu 0: sregs.cs.selector = 0x18
+END
+	guest_real => ['guard', <<'END', 'ok'],
+try create cpu 300
+cpu 0: guest real
+cpu 0: set lapic.svr 0x1ff
+msi dest=0 vector=0x20
+cpu 0: guest sti
+cpu 0: guest nop
+expect cpu 0: guest.order[0] = 0x20
+expect cpu 0: guest.rip = 0
+END
+	guest_try => ['guard', <<'END', 'ok'],
+try create cpu 300
+let ms 200
+cpu 0: guest long
+try cpu 0: guest rdmsr 0x12345678
+expect error = EFAULT
+expect cpu 0: guest.fault = GP
+expect cpu 0: guest.error = 0
+expect cpu 0: guest.rip > 0xa000
+expect exit = done
+try cpu 0: guest read32 0x40000000
+expect cpu 0: guest.fault = PF
+expect cpu 0: guest.address = 0x40000000
+try cpu 0: guest hlt within ms
+expect error = ETIMEDOUT
+expect exit = timeout
+try cpu 0: guest nop within ms << 40
+expect error = ERANGE
+cpu 0: nmi
+# First the HLT ends.
+cpu 0: guest rdmsr 0x1b
+expect cpu 0: guest.result[11] = 1
+expect cpu 0: guest.taken[2] = 1
+try cpu 0: guest outl 0x80 1
+expect error = EIO
+expect exit = exit.io
+cpu 0: guest nop
+try cpu 0: guest shutdown
+expect error = EIO
+expect exit = exit.shutdown
+END
+	guest_ipi => ['guard', <<'END', 'ok', 'needs cpuid.x2apic'],
+create cpu 300
+let vector 0x0a
+cpu 0: guest long
+cpu 0: guest wrmsr 0x1b 0xfee00d00
+cpu 0: guest set lapic.svr 0x1ff
+cpu 300: set apic_base.mode x2apic
+cpu 0: guest ipi dest=300 mode=init vector=0
+cpu 0: guest ipi dest=300 mode=sipi vector=vector
+cpu 300: guest nop
+expect cpu 300: sregs.cr0[0] = 0
+cpu 300: guest long
+cpu 300: guest set lapic.svr 0x1ff
+cpu 300: set guest.eoi x2apic
+cpu 300: guest sti
+try cpu 0: guest ipi shorthand=others vector=vector + 0x46
+expect error = 0
+cpu 0: guest get lapic.icr
+expect cpu 0: guest.result = 0xc4050
+cpu 0: guest ipi shorthand=others vector=0x50 logical=1 level=0 trigger=1
+cpu 0: guest get lapic.icr
+expect cpu 0: guest.result = 0xc8850
+try cpu 0: guest ipi shorthand=others vector=vector + 0x100
+expect error = ERANGE
+cpu 300: guest nop
+expect cpu 300: guest.order[0] = 0x50
+cpu 300: guest ipi shorthand=self vector=0x51
+cpu 300: guest nop
+expect cpu 300: guest.interrupts = 2
+cpu 300: set apic_base.mode xapic
+try cpu 300: guest ipi dest=300 vector=0x50
+expect error = ERANGE
+END
+	guest_parallel => ['bug', <<'END', 'bug'],
+try create cpu 300
+cpu 0: guest long
+cpu 0: guest set lapic.svr 0x1ff
+cpu 0: guest sti
+cpu 300: guest long
+parallel 30
+	cpu 0: guest nop
+	cpu 0: guest rdmsr 0x1b
+	expect cpu 0: guest.fault = none
+	try cpu 0: guest rdmsr 0x12345678
+	expect error = EFAULT
+	expect exit = done
+and
+	cpu 300: guest nop
+	try cpu 300: guest outl 0x80 1
+	expect error = EIO
+	expect exit = exit.io
+and
+	msi dest=0 vector=0x30
+end
+cpu 0: guest nop
+expect cpu 0: guest.interrupts - cpu 0: guest.taken[0x30] = 1
+deviates 0
+END
+	guest_unknown => ['bug', "${create}cpu 0: guest long\ncpu 0: guest rdmsr 0x1b\nexpect cpu 0: guest.result = 7\ndeviates 8", 'unknown'],
+	guest_unused => ['guard', "${create}expect cpu 0: guest.interrupts = 0", 'ok'],
+	guest_fault => ['guard', "${create}cpu 0: guest long\ncpu 0: guest rdmsr 0x12345678\nexpect 1 = 1", 'error', '', qr/: exception 13 with error code 0x0 at 0x(a[0-9a-f]{3})$/m],
+	guest_exit => ['guard', "${create}cpu 0: guest real\ncpu 0: guest outb 0x80 1\nexpect 1 = 1", 'error', '', qr/: the guest ended with exit reason 2$/m],
+	guest_late => ['guard', "${create}cpu 0: guest protected\ntry cpu 0: guest rdmsr 0x12345678\ncpu 0: guest hlt within 20\nexpect 1 = 1", 'error', '', qr/: the guest did not come to its end in time$/m],
 );
 scenario($_, @{$own{$_}}[0, 1, 3]) for sort keys %own;
 
@@ -172,6 +339,7 @@ refused('a mode that the scenario has not', qr/has none of the irqchip modes/, '
 	spew('split.scn', slurp($ok) =~ s/^id .*/id split/mr =~ s/^modes .*/modes split user/mr));
 for (['let in parallel', 'parallel 1' . "\nlet i 1\nand\nexpect i = 1\nend", qr/:13: let i 1: --emit-c cannot tell it in C: `let` in `parallel`/],
      ['a value that does not fit', "cpu 0: set lapic.tpr 0x100000000\nexpect 1 = 1", qr/:12: .*does not fit/],
+     ['try of a guest, with a value that is read', "try cpu 0: guest wrmsr 0x1b cpu 0: msr[0x1b]\nexpect 1 = 1", qr/:12: .*read from a CPU/],
      ['try, with a value that is read', "try cpu 0: set lapic.tpr cpu 0: lapic.tpr\nexpect 1 = 1", qr/:12: .*read from a CPU/],
      ['a tracepoint', 'expect trace.kvm_exit = 0', qr/:12: .*statistics or tracepoints/],
      ['a statistic', 'expect cpu 0: stat.exits = 0', qr/:12: .*statistics or tracepoints/],
@@ -218,6 +386,16 @@ unlike($both->{stdout}, qr/signal_msi|pthread|get_msr|kmsg/, 'and no function th
 like(slurp(scratch('c/cap.kernel.c')), qr/^#ifndef KVM_CAP_DISABLE_QUIRKS2\n#define KVM_CAP_DISABLE_QUIRKS2 213\n#endif$/m, 'what old headers lack');
 unlike($both->{stdout}, qr/#ifndef/, 'and only that');
 
+# The guest: each byte of it, and what objdump reads there; in each of the three kinds of code.
+my ($array) = slurp(scratch('c/guest_long.split.c')) =~ /^static const uint8_t puppet_image\[\d+\] = \{\n(.*?)^\};\n\z/ms;
+$array //= '';
+my $bytes = join '', $array =~ s{/\*.*?\*/}{}gr =~ /0x(\w\w),/g;
+ok($bytes eq unpack('H*', slurp('build/puppet.bin')), 'a guest has all its bytes');
+my @wrmsr = $array =~ m{/\* PUPPET_WRMSR \*/\n\t(.*)}g;
+is(scalar(grep { m{^0x0f, 0x30, +/\* \w+: wrmsr \*/$} } @wrmsr), 3, 'and what they mean');
+ok($array =~ m{/\* \w+: \Q$_\E \*/}, "their disassembly: $_") for 'iretq', 'lret $0x4', 'iret', 'pushfl', 'mov %cr8,%rax', '.long idle16';
+unlike(slurp(scratch('c/run.kernel.c')), qr/puppet|guest_/, 'and only where a step needs it');
+
 # Two compilers at a time.
 SKIP: {
 	skip "no $cc", 1 if system("command -v $cc >/dev/null 2>&1");
@@ -244,6 +422,10 @@ SKIP: {
 		my ($verdict) = $said =~ /^(\w+)/;
 		is("$verdict $code", "$want " . ($code{$want} // '?'), "$name: the verdict is sipi's") or diag($said, $text{$name});
 		is($said, $text{$name}, "$name: and what it says") unless $want eq 'error' || $want eq 'skip';
+		if (my $why = $own{$p->{id}}[4]) {
+			my @both = map { /$why/ ? $1 // '' : $_ } $said, $text{$name};
+			ok($both[0] eq $both[1], "$name: and why") or diag(@both);
+		}
 		is($want, $own{$p->{id}}[2], "$name: it is what it was made to be") if $own{$p->{id}} && $own{$p->{id}}[2];
 	}
 	is(system(scratch('c/danger.split') . ' --dangerous >/dev/null'), 0, 'dangerous');

@@ -53,8 +53,9 @@ static void head(const struct emitter *e, FILE *f)
 	fprintf(f,
 		" *\n * gcc%s FILE && ./a.out%s\n"
 		" * Ends with 0: ok, or an erratum; 1: a bug, or something unknown; 77: this host lacks what is\n"
-		" * needed; 2: error. Written by `sipi check --emit-c`.\n */\n",
-		e->parallel ? " -pthread" : "", s->danger ? " --dangerous" : "");
+		" * needed; 2: error. Written by `sipi check --emit-c`.%s\n */\n",
+		e->parallel ? " -pthread" : "", s->danger ? " --dangerous" : "",
+		s->guest ? "\n * What its guest executes stands at the end." : "");
 }
 
 static void define(FILE *f, const char *name, const char *text)
@@ -102,7 +103,7 @@ static void includes(const struct emitter *e, FILE *f)
 	fputs("#include <stdarg.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
 	      "#include <sys/ioctl.h>\n",
 	      f);
-	if (e->helpers[HELPER_RUN])
+	if (e->helpers[HELPER_RUN] || e->s->guest)
 		fputs("#include <sys/mman.h>\n", f);
 	if (e->helpers[HELPER_RUN] || e->helpers[HELPER_CLOCK])
 		fputs("#include <time.h>\n", f);
@@ -139,12 +140,21 @@ static void defines(const struct emitter *e, FILE *f)
 	fputc('\n', f);
 }
 
+static void vcpus(struct emitter *e, FILE *f)
+{
+	fputs("static int *const vcpus[] = {", f);
+	for (unsigned i = 0; i < e->s->ncpus; i++) {
+		fputs(i ? ", &" : "&", f);
+		emit_cpu(e, (int32_t)i);
+	}
+	fputs("};\n", f);
+}
+
 static void variables(struct emitter *e, FILE *f)
 {
 	struct function part = {.f = f};
 
 	e->now = &part;
-	fputc('\n', f);
 	for (unsigned i = 0; i < e->s->ncpus; i++) {
 		fputs("static int ", f);
 		emit_cpu(e, (int32_t)i);
@@ -155,6 +165,8 @@ static void variables(struct emitter *e, FILE *f)
 		emit_variable(e, i);
 		fputs(";\n", f);
 	}
+	if (e->helpers[HELPER_MAILBOX])
+		vcpus(e, f);
 	fputc('\n', f);
 	e->now = NULL;
 }
@@ -203,8 +215,9 @@ static void main_function(const struct emitter *e, FILE *f)
 		fputs("\tif (argc != 2 || strcmp(argv[1], \"--dangerous\"))\n"
 		      "\t\tskip(\"it can harm the host's kernel; --dangerous runs it\");\n",
 		      f);
-	fprintf(f, "\topen_kvm();\n%s%s\tcreate_vm();\n\n%s\n\treturn verdict();\n}\n",
-		e->needs.text, e->helpers[HELPER_WARNINGS] ? "\topen_kmsg();\n" : "", e->main.text);
+	fprintf(f, "\topen_kvm();\n%s%s\tcreate_vm();\n%s\n%s\n\treturn verdict();\n}\n",
+		e->needs.text, e->helpers[HELPER_WARNINGS] ? "\topen_kmsg();\n" : "",
+		e->s->guest ? "\tcreate_memory();\n" : "", e->main.text);
 }
 
 /* --- the file */
@@ -276,10 +289,15 @@ static void put_program(struct emitter *e, FILE *f)
 	head(e, f);
 	includes(e, f);
 	defines(e, f);
-	emit_helpers(e, f);
+	if (e->s->guest)
+		emit_guest_setup(f);
 	variables(e, f);
+	emit_helpers(e, f);
+	fputc('\n', f);
 	fputs(e->branches.text, f);
 	main_function(e, f);
+	if (e->s->guest)
+		emit_guest_listing(f);
 }
 
 static int lost(const char *out, struct error *err)

@@ -28,6 +28,7 @@ static const char base[] =
 "|static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the findings */\n"
 "static struct cpuid supported = {.head.nent = 256};\n"
 "static int kvm, vm;\n"
+"@static __thread char met[96]; /* what a guest met with, which says more than errno */\n"
 "\n"
 "static void say(const char *verdict)\n"
 "{\n"
@@ -52,10 +53,12 @@ static const char base[] =
 "	if (ret >= 0)\n"
 "		return;\n"
 "	say(\"error\");\n"
-"	printf(\"        %s:%d: %s: %s\\n\", __FILE__, line, call, strerror(errno));\n"
+"%	printf(\"        %s:%d: %s: %s\\n\", __FILE__, line, call, strerror(errno));\n"
+"@	printf(\"        %s:%d: %s: %s\\n\", __FILE__, line, call, met[0] ? met : strerror(errno));\n"
 "	exit(2);\n"
 "}\n"
-"#define must(call) must_(call, #call, __LINE__)\n"
+"%#define must(call) must_(call, #call, __LINE__)\n"
+"@#define must(call) (met[0] = '\\0', must_(call, #call, __LINE__))\n"
 "\n"
 "/* What an `expect` saw: the first of the worst. */\n"
 "static void note(int line, const char *text, const char *cmp, uint64_t expected, uint64_t seen,\n"
@@ -156,7 +159,9 @@ static const char create_vcpu[] =
 
 static const struct helper_text *text_of(enum helper h)
 {
-	return emit_access[h].text ? &emit_access[h] : &emit_others[h];
+	const struct helper_text *t = emit_access[h].text ? &emit_access[h] : &emit_others[h];
+
+	return t->text ? t : &emit_guest[h];
 }
 
 void emit_use(struct emitter *e, enum helper h)
@@ -171,14 +176,16 @@ void emit_use(struct emitter *e, enum helper h)
 /* Without the lines that are for the other kind of program. */
 static void put(const struct emitter *e, FILE *f, const char *text)
 {
+	const char *marks = "|!@%";
+	const bool fits[] = {e->parallel, !e->parallel, e->s->guest, !e->s->guest};
+
 	while (*text) {
 		size_t len = strcspn(text, "\n") + 1;
+		const char *mark = strchr(marks, *text);
+		unsigned marked = mark != NULL;
 
-		if (*text != (e->parallel ? '!' : '|')) {
-			unsigned marked = *text == '|' || *text == '!';
-
+		if (!mark || fits[mark - marks])
 			fwrite(text + marked, 1, len - marked, f);
-		}
 		text += len;
 	}
 }
@@ -188,6 +195,8 @@ void emit_helpers(const struct emitter *e, FILE *f)
 	put(e, f, base);
 	put(e, f, e->mode == IRQCHIP_SPLIT ? irqchip_split : irqchip_kernel);
 	put(e, f, create_vcpu);
+	if (e->s->guest)
+		emit_guest_memory(f);
 	for (unsigned h = 0; h < HELPERS; h++)
 		if (e->helpers[h]) {
 			fputc('\n', f);

@@ -51,11 +51,16 @@ bool emit_constant(const struct expr *x, uint64_t *value)
 	return eval(NULL, x, value) == 0;
 }
 
-bool emit_reads(const struct expr *x)
+bool emit_may_fail(const struct emitter *e, const struct expr *x)
 {
-	for (unsigned i = 0; i < x->n; i++)
-		if (x->terms[i].kind == TERM_OBJECT && x->terms[i].object.object->of_cpu)
+	for (unsigned i = 0; i < x->n; i++) {
+		const struct object_ref *ref = &x->terms[i].object;
+
+		if (x->terms[i].kind != TERM_OBJECT || !ref->object->of_cpu)
+			continue;
+		if (ref->object->kind != OBJECT_GUEST || e->s->late[ref->cpu])
 			return true;
+	}
 	return false;
 }
 
@@ -176,6 +181,7 @@ unsigned emit_bits(const struct object_ref *ref)
 	case OBJECT_SREGS:
 	case OBJECT_EVENTS:
 	case OBJECT_DEBUGREGS:
+	case OBJECT_GUEST:
 		return ref->object->size * 8u;
 	default:
 		return 64;
@@ -215,6 +221,10 @@ static void get_whole(struct emitter *e, const struct object_ref *ref, uint32_t 
 		call(e, HELPER_GET_MSR, "get_msr", ref->cpu);
 		fprintf(f, ", 0x%" PRIx32 ")", msr_index(ref));
 		return;
+	case OBJECT_GUEST:
+		call(e, HELPER_GUEST_GET, "guest_get", ref->cpu);
+		emit_mail(e, ref);
+		break;
 	case OBJECT_XCR0:
 		call(e, HELPER_GET_XCR0, "get_xcr0", ref->cpu);
 		break;
@@ -446,6 +456,10 @@ void emit_set(struct emitter *e, const struct object_ref *ref, const struct expr
 	case OBJECT_MSR:
 		call(e, HELPER_SET_MSR, "set_msr", ref->cpu);
 		fprintf(e->now->f, ", 0x%" PRIx32, msr_index(ref));
+		break;
+	case OBJECT_GUEST:
+		call(e, HELPER_GUEST_PUT, "guest_put", ref->cpu);
+		emit_mail(e, ref);
 		break;
 	case OBJECT_XCR0:
 		call(e, HELPER_SET_XCR0, "set_xcr0", ref->cpu);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Functions of an emitted program, as a KVM selftest would have them. Lines that begin with '|' are for programs with
- * threads, those with '!' for the others.
+ * threads, those with '!' for the others; '@' and '%': with a guest, and without.
  */
 #include "scenario/emit_c_parts.h"
 
@@ -236,8 +236,8 @@ const struct helper_text emit_others[HELPERS] = {
 "	return ret < 0 && error_was != EINTR && error_was != EAGAIN ? -1 : 0;\n"
 "}\n", {HELPER_EXIT}},
 	[HELPER_CLOCK] = {
-"static uint64_t until_ns; /* `parallel` ends */\n"
-"\n"
+"|static uint64_t until_ns; /* `parallel` ends */\n"
+"|\n"
 "static uint64_t now_ns(void)\n"
 "{\n"
 "	struct timespec t;\n"

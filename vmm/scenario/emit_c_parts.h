@@ -61,6 +61,15 @@ enum helper {
 	HELPER_CLOCK,
 	HELPER_LEFT,
 	HELPER_PARALLEL,
+	HELPER_MAILBOX,
+	HELPER_GUEST_GET,
+	HELPER_GUEST_PUT,
+	HELPER_RUN_TO_IDLE,
+	HELPER_GUEST_START,
+	HELPER_GUEST,
+	HELPER_GUEST_READ_LAPIC,
+	HELPER_GUEST_WRITE_LAPIC,
+	HELPER_GUEST_IPI,
 	HELPERS
 };
 
@@ -71,8 +80,8 @@ struct helper_text {
 	enum helper needs[HELPER_NEEDS]; /* ahead of it in the order above */
 };
 
-/* emit_c_access.c, emit_c_helpers.c: each helper is in one of the two. */
-extern const struct helper_text emit_access[HELPERS], emit_others[HELPERS];
+/* emit_c_access.c, emit_c_helpers.c, emit_c_guest.c: each helper is in one of them. */
+extern const struct helper_text emit_access[HELPERS], emit_others[HELPERS], emit_guest[HELPERS];
 
 /* A function of the program while it is written. */
 struct function {
@@ -121,8 +130,8 @@ void emit_indent(struct emitter *e);
 
 /* False: its value is known only when the program runs. */
 bool emit_constant(const struct expr *x, uint64_t *value);
-/* Reads a CPU's state. */
-bool emit_reads(const struct expr *x);
+/* Reads a CPU's state, which ends the program when that fails. */
+bool emit_may_fail(const struct emitter *e, const struct expr *x);
 void emit_number(FILE *f, uint64_t value);
 void emit_expr(struct emitter *e, const struct expr *x);
 const char *emit_operator(enum comparison cmp);
@@ -139,11 +148,31 @@ unsigned emit_bits(const struct object_ref *ref);
 /* --- emit_c_steps.c */
 
 void emit_list(struct emitter *e, const struct step_list *list);
+/*
+ * Around the call that the step is, which gives -1 with errno. The step's first n arguments, where they are given, must
+ * fit into so many bits each.
+ */
+void emit_begin(struct emitter *e, unsigned n, const unsigned *bits);
+void emit_end(struct emitter *e);
+/* ".dest = 1, .vector = 0x40": arguments by enum msi_field */
+void emit_fields(struct emitter *e, unsigned n, const unsigned *bits);
+/* A count or a time: decimal, as people write it. */
+void emit_count(struct emitter *e, const struct expr *x, unsigned bits);
 /* "KVM_CAP_X2APIC_API" */
 void emit_cap_name(FILE *f, const char *name);
 const char *emit_need_cap(const struct need *n);
 /* What must be there ahead of the steps. */
 void emit_needs(struct emitter *e);
+
+/* --- emit_c_guest.c */
+
+void emit_guest_step(struct emitter *e, const struct step *st);
+/* Where it lies in the mailbox, and its size: arguments of guest_get() and guest_put(). */
+void emit_mail(struct emitter *e, const struct object_ref *ref);
+/* Ahead of all functions; behind what every program has; at the end. */
+void emit_guest_setup(FILE *f);
+void emit_guest_memory(FILE *f);
+void emit_guest_listing(FILE *f);
 
 /* --- emit_c_base.c */
 

@@ -82,33 +82,48 @@ void emit_needs(struct emitter *e)
 
 /* --- the call that a step is */
 
-/* A step is a call that gives -1 with errno. In `try` what does not fit is ERANGE, and the call is not made. */
-static void begin(struct emitter *e, const struct expr *x, unsigned bits)
+/* In `try` a value that does not fit is ERANGE, and the call is not made. */
+static void check_fit(struct emitter *e, const struct expr *x, unsigned bits)
 {
 	uint64_t value;
 
+	if (emit_may_fail(e, x))
+		emit_refuse(e, "`try` of a step whose value is read from a CPU");
+	if (bits == 64 || emit_constant(x, &value))
+		return;
+	emit_expr(e, x);
+	fprintf(e->now->f, " >> %u ? ERANGE : ", bits);
+}
+
+void emit_begin(struct emitter *e, unsigned n, const unsigned *bits)
+{
+	const struct step *st = e->step;
+
 	emit_indent(e);
-	if (!e->step->tried) {
+	if (!st->tried) {
 		fputs("must(", e->now->f);
 		return;
 	}
-	if (x && emit_reads(x))
-		emit_refuse(e, "`try` of a step whose value is read from a CPU");
 	emit_use(e, HELPER_ERROR);
 	emit_use(e, HELPER_TRIED);
 	fputs("error = ", e->now->f);
-	if (e->step->cpu >= 0 && e->s->late[e->step->cpu] && e->step->kind != STEP_CREATE) {
-		emit_cpu(e, e->step->cpu);
+	if (st->cpu >= 0 && e->s->late[st->cpu] && st->kind != STEP_CREATE) {
+		emit_cpu(e, st->cpu);
 		fputs(" < 0 ? EINVAL : ", e->now->f);
 	}
-	if (x && bits < 64 && !emit_constant(x, &value)) {
-		emit_expr(e, x);
-		fprintf(e->now->f, " >> %u ? ERANGE : ", bits);
-	}
+	for (unsigned i = 0; i < n; i++)
+		if (st->given[i])
+			check_fit(e, &st->args[i], bits[i]);
 	fputs("tried(", e->now->f);
 }
 
-static void end(struct emitter *e)
+/* Of a call with one argument or none. */
+static void begin(struct emitter *e, unsigned bits)
+{
+	emit_begin(e, 1, &bits);
+}
+
+void emit_end(struct emitter *e)
 {
 	fputs("));\n", e->now->f);
 }
@@ -120,7 +135,7 @@ static void step_cap(struct emitter *e, const struct step *st)
 	const struct expr *x = st->given[0] ? &st->args[0] : NULL;
 
 	emit_use(e, HELPER_ENABLE_CAP);
-	begin(e, x, 64);
+	begin(e, 64);
 	fputs("enable_cap(", e->now->f);
 	emit_cap_name(e->now->f, st->name);
 	fputs(", ", e->now->f);
@@ -128,16 +143,16 @@ static void step_cap(struct emitter *e, const struct step *st)
 		emit_argument(e, x, 64);
 	else
 		fputc('0', e->now->f);
-	end(e);
+	emit_end(e);
 }
 
 static void step_create(struct emitter *e, const struct step *st)
 {
-	begin(e, NULL, 64);
+	begin(e, 64);
 	fputs("create_vcpu(&", e->now->f);
 	emit_cpu(e, st->cpu);
 	fprintf(e->now->f, ", %" PRIu32, e->s->cpus[st->cpu]);
-	end(e);
+	emit_end(e);
 }
 
 /* Of an MSR it may fail to read what is left as it is. */
@@ -154,7 +169,7 @@ static void step_set(struct emitter *e, const struct step *st)
 
 	if (st->tried && reads_first(ref))
 		emit_refuse(e, "`try` of a step that reads first");
-	begin(e, x, emit_bits(ref));
+	begin(e, emit_bits(ref));
 	emit_set(e, ref, x);
 	fputs(");\n", e->now->f);
 }
@@ -170,49 +185,50 @@ static void step_let(struct emitter *e, const struct step *st)
 	fputs(";\n", e->now->f);
 }
 
-static void step_msi(struct emitter *e, const struct step *st)
+void emit_fields(struct emitter *e, unsigned n, const unsigned *bits)
 {
-	static const struct {
-		const char *name;
-		unsigned bits;
-	} fields[MSI_FIELDS] = {
-		[MSI_DEST] = {"dest", 32},	[MSI_VECTOR] = {"vector", 8},
-		[MSI_MODE] = {"mode", 3},	[MSI_LOGICAL] = {"logical", 1},
-		[MSI_RH] = {"rh", 1},		[MSI_LEVEL] = {"level", 1},
-		[MSI_TRIGGER] = {"trigger", 1},
+	static const char *const names[IPI_FIELDS] = {
+		[MSI_DEST] = "dest",	   [MSI_VECTOR] = "vector",
+		[MSI_MODE] = "mode",	   [MSI_LOGICAL] = "logical",
+		[MSI_RH] = "rh",	   [MSI_LEVEL] = "level",
+		[MSI_TRIGGER] = "trigger", [IPI_SHORTHAND] = "shorthand",
 	};
+	const struct step *st = e->step;
 	const char *sep = "";
-	uint64_t value;
 
-	emit_use(e, HELPER_MSI);
-	begin(e, NULL, 64);
-	fputs("signal_msi((struct msi){", e->now->f);
-	for (unsigned i = 0; i < MSI_FIELDS; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (!st->given[i])
 			continue;
-		if (st->tried && !emit_constant(&st->args[i], &value))
-			emit_refuse(e, "`try msi` with a value that may not fit");
-		fprintf(e->now->f, "%s.%s = ", sep, fields[i].name);
-		emit_argument(e, &st->args[i], fields[i].bits);
+		fprintf(e->now->f, "%s.%s = ", sep, names[i]);
+		emit_argument(e, &st->args[i], bits[i]);
 		sep = ", ";
 	}
+}
+
+static void step_msi(struct emitter *e)
+{
+	static const unsigned bits[MSI_FIELDS] = {
+		[MSI_DEST] = 32, [MSI_VECTOR] = 8, [MSI_MODE] = 3,    [MSI_LOGICAL] = 1,
+		[MSI_RH] = 1,	 [MSI_LEVEL] = 1,  [MSI_TRIGGER] = 1,
+	};
+
+	emit_use(e, HELPER_MSI);
+	emit_begin(e, MSI_FIELDS, bits);
+	fputs("signal_msi((struct msi){", e->now->f);
+	emit_fields(e, MSI_FIELDS, bits);
 	fputc('}', e->now->f);
-	end(e);
+	emit_end(e);
 }
 
 static void step_irq_line(struct emitter *e, const struct step *st)
 {
-	uint64_t value;
-
 	emit_use(e, HELPER_IRQ_LINE);
-	if (st->tried && !emit_constant(&st->args[1], &value))
-		emit_refuse(e, "`try irq_line` with a level that may not fit");
-	begin(e, &st->args[0], 32);
+	emit_begin(e, 2, (const unsigned[]){32, 1});
 	fputs("irq_line(", e->now->f);
 	emit_argument(e, &st->args[0], 32);
 	fputs(", ", e->now->f);
 	emit_argument(e, &st->args[1], 1);
-	end(e);
+	emit_end(e);
 }
 
 /* Of a CPU, with one argument or none. */
@@ -220,34 +236,33 @@ static void step_of_cpu(struct emitter *e, const struct step *st, enum helper h,
 			unsigned bits)
 {
 	emit_use(e, h);
-	begin(e, st->given[0] ? &st->args[0] : NULL, bits);
+	begin(e, bits);
 	fprintf(e->now->f, "%s(", name);
 	emit_cpu(e, st->cpu);
 	if (st->given[0]) {
 		fputs(", ", e->now->f);
 		emit_argument(e, &st->args[0], bits);
 	}
-	end(e);
+	emit_end(e);
 }
 
 static void step_nmi(struct emitter *e, const struct step *st)
 {
-	begin(e, NULL, 64);
+	begin(e, 64);
 	fputs("ioctl(", e->now->f);
 	emit_cpu(e, st->cpu);
 	fputs(", KVM_NMI", e->now->f);
-	end(e);
+	emit_end(e);
 }
 
-/* A count or a time: decimal, as people write it. */
-static void count(struct emitter *e, const struct expr *x)
+void emit_count(struct emitter *e, const struct expr *x, unsigned bits)
 {
 	uint64_t value;
 
 	if (emit_constant(x, &value) && value < 100000)
 		fprintf(e->now->f, "%" PRIu64, value);
 	else
-		emit_argument(e, x, 64);
+		emit_argument(e, x, bits);
 }
 
 static void step_run(struct emitter *e, const struct step *st)
@@ -255,14 +270,14 @@ static void step_run(struct emitter *e, const struct step *st)
 	emit_use(e, HELPER_RUN);
 	if (e->in_branch)
 		emit_use(e, HELPER_LEFT);
-	begin(e, &st->args[0], 64);
+	begin(e, 64);
 	fputs("run(", e->now->f);
 	emit_cpu(e, st->cpu);
 	fputs(e->in_branch ? ", left(" : ", ", e->now->f);
-	count(e, &st->args[0]);
+	emit_count(e, &st->args[0], 64);
 	if (e->in_branch)
 		fputc(')', e->now->f);
-	end(e);
+	emit_end(e);
 }
 
 static void comparison(struct emitter *e, enum comparison cmp, const struct expr *x,
@@ -336,7 +351,7 @@ static void step_repeat(struct emitter *e, const struct step *st)
 {
 	emit_indent(e);
 	fputs("for (uint64_t n = ", e->now->f);
-	count(e, &st->args[0]);
+	emit_count(e, &st->args[0], 64);
 	/* In a branch it ends with that. */
 	if (e->in_branch)
 		emit_use(e, HELPER_LEFT);
@@ -377,7 +392,7 @@ static void step_parallel(struct emitter *e, const struct step *st)
 	emit_use(e, HELPER_PARALLEL);
 	emit_indent(e);
 	fputs("parallel(", e->now->f);
-	count(e, &st->args[0]);
+	emit_count(e, &st->args[0], 64);
 	fprintf(e->now->f, ", %u, (branch *[]){", st->nbranches);
 	for (unsigned i = 0; i < st->nbranches; i++)
 		fprintf(e->now->f, "%sline%u_branch%u", i ? ", " : "", st->line, i + 1);
@@ -407,7 +422,7 @@ static void emit_step(struct emitter *e, const struct step *st)
 		step_expect(e, st);
 		break;
 	case STEP_MSI:
-		step_msi(e, st);
+		step_msi(e);
 		break;
 	case STEP_IRQ_LINE:
 		step_irq_line(e, st);
@@ -435,7 +450,7 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_GUEST_GET:
 	case STEP_GUEST_SET:
 	case STEP_GUEST_IPI:
-		emit_refuse(e, "it runs a guest");
+		emit_guest_step(e, st);
 		break;
 	case STEP_ROUTE:
 	case STEP_IRQFD:

@@ -86,7 +86,7 @@ static int run_to_idle(struct runner *r, unsigned cpu, uint64_t end_ns)
 	return ret < 0 ? ret : -EIO;
 }
 
-/* Not that of a branch, which does what it has begun. */
+/* Not at until_ns: what a branch of `parallel` has begun it does as a whole, as it does with ioctls. */
 static uint64_t end_of(const struct runner *r, unsigned ms)
 {
 	uint64_t end = clock_now_ns() + ms * NSEC_PER_MSEC;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The puppet's memory, and a CPU's registers for it. `sipi check --emit-c` writes this file out as it is. */
+/* The puppet's memory, and a CPU's registers for it. `sipi check --emit-c` writes out what is behind the includes. */
 #include <linux/kvm.h>
 #include <stdint.h>
 #include <string.h>
