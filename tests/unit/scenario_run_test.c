@@ -264,6 +264,20 @@ static void test_other_steps(void **state)
 			      "expect cpu 0: sregs.interrupt_bitmap0 = 1 << 0x33\n");
 }
 
+/* Bare KVM, which refuses what is for local APICs. */
+static void test_without_local_apics(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		run(IRQCHIP_NONE,
+		    HEADER("guard") "cpus 0 1\n"
+				    "try cpu 1: set lapic.svr 0x1ff\nexpect error = EINVAL\n"
+				    "try msi dest=0 vector=0x40\nexpect error = EINVAL\n"
+				    "cpu 0: interrupt 0x33\n"
+				    "expect cpu 0: sregs.interrupt_bitmap0 = 1 << 0x33\n"),
+		VERDICT_OK);
+}
+
 /* --- findings */
 
 static void test_findings_in_a_loop(void **state)
@@ -304,5 +318,5 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_objects), cmocka_unit_test(test_boot_cpu_is_the_first),
 	  cmocka_unit_test(test_msi), cmocka_unit_test(test_caps_come_first),
 	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
-	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_findings_in_a_loop),
-	  cmocka_unit_test(test_more_findings_than_room))
+	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_without_local_apics),
+	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))

@@ -140,6 +140,7 @@ struct need {
 };
 
 #define SCENARIO_CPUS	   64
+#define SCENARIO_MODES	   (IRQCHIP_MODES + 1) /* IRQCHIP_NONE is one */
 #define SCENARIO_VARIABLES 32
 #define SCENARIO_NEEDS	   16
 #define SCENARIO_STEPS	   4096
