@@ -315,6 +315,20 @@ static void test_tracepoints(void **state)
 	assert_non_null(strstr(result.why, "trace.no_such_event"));
 }
 
+/* Bare KVM, which refuses what is for local APICs. */
+static void test_without_local_apics(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		run(IRQCHIP_NONE,
+		    HEADER("guard") "cpus 0 1\n"
+				    "try cpu 1: set lapic.svr 0x1ff\nexpect error = EINVAL\n"
+				    "try msi dest=0 vector=0x40\nexpect error = EINVAL\n"
+				    "cpu 0: interrupt 0x33\n"
+				    "expect cpu 0: sregs.interrupt_bitmap0 = 1 << 0x33\n"),
+		VERDICT_OK);
+}
+
 /* --- findings */
 
 static void test_findings_in_a_loop(void **state)
@@ -357,4 +371,5 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
 	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_statistics),
 	  cmocka_unit_test(test_statistics_that_are_missing), cmocka_unit_test(test_tracepoints),
+	  cmocka_unit_test(test_without_local_apics),
 	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))

@@ -28,7 +28,7 @@ const char check_usage[] =
 	"error: it could not run, died or hung.\n"
 	"\n"
 	"  --filter REGEX   only those whose id matches\n"
-	"  --irqchip LIST   of kernel, split and user (default: all that a scenario names)\n"
+	"  --irqchip LIST   of kernel, split, user and none (default: all that a scenario names)\n"
 	"  --repeat N       each run so often, up to 1000000\n"
 	"  --jobs N         processes at once, up to 256 (default: one a CPU)\n"
 	"  --shard I/N      of all runs, the I-th of N parts that together are all\n"
@@ -189,7 +189,7 @@ static int parse(struct check *o, int argc, char **argv, struct error *err)
 	int id;
 
 	*o = (struct check){.filter = NULL};
-	campaign_init(&o->campaign, &o->registry, (1u << IRQCHIP_MODES) - 1);
+	campaign_init(&o->campaign, &o->registry, (1u << SCENARIO_MODES) - 1);
 	opterr = 0;
 	optind = 1;
 	while ((id = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {

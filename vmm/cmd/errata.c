@@ -19,7 +19,7 @@ const char errata_usage[] =
 	"check; those that can harm the host's kernel are skipped.\n"
 	"\n"
 	"  --markdown        a bug report, which names kernel, CPU, KVM's modules and their parameters\n"
-	"  --irqchip LIST    of kernel, split and user (default: kernel,split: user has no APIC of KVM)\n"
+	"  --irqchip LIST    of kernel, split, user and none (default: all but user, which has no APIC of KVM)\n"
 	"  --scenarios DIR   where they are (default: " SOURCE_TREE " here if it is there, else\n"
 	"                    " SIPI_SCENARIOS ")\n"
 	"\n"
@@ -66,7 +66,8 @@ static int parse(struct errata *o, int argc, char **argv, struct error *err)
 	int id;
 
 	*o = (struct errata){.dir = SIPI_SCENARIOS};
-	campaign_init(&o->campaign, &o->registry, 1u << IRQCHIP_KERNEL | 1u << IRQCHIP_SPLIT);
+	campaign_init(&o->campaign, &o->registry,
+		      1u << IRQCHIP_KERNEL | 1u << IRQCHIP_SPLIT | 1u << IRQCHIP_NONE);
 	if (stat(SOURCE_TREE, &st) == 0 && S_ISDIR(st.st_mode))
 		o->dir = SOURCE_TREE;
 	opterr = 0;

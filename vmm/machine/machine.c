@@ -26,7 +26,7 @@ static const struct irqchip_ops *const irqchips[IRQCHIP_MODES] = {
 
 const char *irqchip_mode_name(enum irqchip_mode mode)
 {
-	return irqchips[mode]->name;
+	return mode == IRQCHIP_NONE ? "none" : irqchips[mode]->name;
 }
 
 int irqchip_mode_parse(const char *s)

@@ -15,7 +15,14 @@
 
 /* One machine: memory, CPUs, interrupt controllers and devices, from a board to an outcome. */
 
-enum irqchip_mode { IRQCHIP_SPLIT, IRQCHIP_KERNEL, IRQCHIP_USER, IRQCHIP_MODES };
+/* The last one is no machine's: a scenario's bare VM without local APICs. */
+enum irqchip_mode {
+	IRQCHIP_SPLIT,
+	IRQCHIP_KERNEL,
+	IRQCHIP_USER,
+	IRQCHIP_MODES,
+	IRQCHIP_NONE = IRQCHIP_MODES
+};
 
 const char *irqchip_mode_name(enum irqchip_mode mode);
 int irqchip_mode_parse(const char *s); /* -1: no such mode */

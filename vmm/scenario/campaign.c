@@ -26,7 +26,8 @@ struct state {
 };
 
 /* The order is the one that people read. */
-static const enum irqchip_mode mode_order[] = {IRQCHIP_KERNEL, IRQCHIP_SPLIT, IRQCHIP_USER};
+static const enum irqchip_mode mode_order[] = {IRQCHIP_KERNEL, IRQCHIP_SPLIT, IRQCHIP_USER,
+					       IRQCHIP_NONE};
 
 int campaign_modes(const char *list, unsigned *modes, struct error *err)
 {
@@ -38,10 +39,10 @@ int campaign_modes(const char *list, unsigned *modes, struct error *err)
 		int mode;
 
 		snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : 0, next);
-		mode = irqchip_mode_parse(name);
+		mode = strcmp(name, "none") == 0 ? IRQCHIP_NONE : irqchip_mode_parse(name);
 		if (mode < 0)
 			return error_set(err, EXIT_SETUP,
-					 "--irqchip '%s': expected some of kernel,split,user",
+					 "--irqchip '%s': expected some of kernel,split,user,none",
 					 list);
 		bits |= 1u << mode;
 		next += len;
@@ -92,7 +93,7 @@ uint64_t campaign_runs(const struct campaign *c)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < c->registry->n; i++)
-		for (unsigned m = 0; m < IRQCHIP_MODES; m++)
+		for (unsigned m = 0; m < SCENARIO_MODES; m++)
 			n += has_mode(c, i, m);
 	return n * c->repeat;
 }
@@ -148,7 +149,7 @@ static bool next(void *arg, struct batch_job *job)
 	       (!has_mode(c, s->scenario, s->mode) || s->next >= s->first + c->repeat)) {
 		if (has_mode(c, s->scenario, s->mode))
 			s->first += c->repeat;
-		s->mode = (s->mode + 1) % IRQCHIP_MODES;
+		s->mode = (s->mode + 1) % SCENARIO_MODES;
 		s->scenario += s->mode == 0;
 	}
 	if (s->scenario == c->registry->n)

@@ -333,6 +333,8 @@ static int mode_of(const struct scenario *s, unsigned modes, enum irqchip_mode *
 		*mode = IRQCHIP_KERNEL;
 	else if (s->modes & modes & 1u << IRQCHIP_SPLIT)
 		*mode = IRQCHIP_SPLIT;
+	else if (s->modes & modes & 1u << IRQCHIP_NONE)
+		*mode = IRQCHIP_NONE;
 	else if (modes == 1u << IRQCHIP_USER)
 		return error_set(
 			err, EXIT_SETUP,

@@ -193,7 +193,10 @@ static void put(const struct emitter *e, FILE *f, const char *text)
 void emit_helpers(const struct emitter *e, FILE *f)
 {
 	put(e, f, base);
-	put(e, f, e->mode == IRQCHIP_SPLIT ? irqchip_split : irqchip_kernel);
+	put(e, f,
+	    e->mode == IRQCHIP_SPLIT	? irqchip_split
+	    : e->mode == IRQCHIP_KERNEL ? irqchip_kernel
+					: "}\n");
 	put(e, f, create_vcpu);
 	if (e->s->guest)
 		emit_guest_memory(f);

@@ -29,8 +29,10 @@ static const char *const key_names[] = {
 static const char *const class_names[] = {
 	[CLASS_BUG] = "bug", [CLASS_ERRATUM] = "erratum", [CLASS_GUARD] = "guard"};
 
-static const char *const mode_names[] = {
-	[IRQCHIP_SPLIT] = "split", [IRQCHIP_KERNEL] = "kernel", [IRQCHIP_USER] = "user"};
+static const char *const mode_names[] = {[IRQCHIP_SPLIT] = "split",
+					 [IRQCHIP_KERNEL] = "kernel",
+					 [IRQCHIP_USER] = "user",
+					 [IRQCHIP_NONE] = "none"};
 
 static const char *const vendor_names[] = {"intel", "amd"};
 
@@ -242,7 +244,7 @@ static int parse_modes(struct parser *p)
 	p->s->modes = 0;
 	parse_advance(p);
 	do {
-		int mode = PICK(p, mode_names, "kernel, split or user");
+		int mode = PICK(p, mode_names, "kernel, split, user or none");
 
 		if (mode < 0)
 			return -1;

@@ -85,10 +85,11 @@ void rows_free(struct rows *r)
 
 void row_modes(const struct row *row, char text[ROW_TEXT])
 {
-	static const enum irqchip_mode order[] = {IRQCHIP_KERNEL, IRQCHIP_SPLIT, IRQCHIP_USER};
+	static const enum irqchip_mode order[] = {IRQCHIP_KERNEL, IRQCHIP_SPLIT, IRQCHIP_USER,
+						  IRQCHIP_NONE};
 
 	*text = '\0';
-	for (unsigned i = 0; i < IRQCHIP_MODES; i++) {
+	for (unsigned i = 0; i < SCENARIO_MODES; i++) {
 		if (!(row->modes & 1u << order[i]))
 			continue;
 		strcat(text, *text ? " " : "");

@@ -150,6 +150,7 @@ struct watched {
 };
 
 #define SCENARIO_CPUS	   64
+#define SCENARIO_MODES	   (IRQCHIP_MODES + 1) /* IRQCHIP_NONE is one */
 #define SCENARIO_VARIABLES 32
 #define SCENARIO_WATCHED   32
 #define SCENARIO_NEEDS	   16

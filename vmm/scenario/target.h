@@ -10,7 +10,7 @@
 #include "util/error.h"
 
 /*
- * The machine that a scenario drives: bare KVM in irqchip modes kernel and split, our own local APICs in user. All
+ * The machine that a scenario drives: bare KVM in irqchip modes kernel, split and none, our own local APICs in user. All
  * return 0 or more, or -errno as the ioctl of that name does. CPUs are indices into scenario.cpus. Calls for
  * different CPUs may be made by different threads.
  */

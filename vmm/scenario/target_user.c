@@ -243,7 +243,13 @@ static int interrupt(struct target *t, unsigned cpu, uint8_t vector)
 	return kvm_vcpu_interrupt(target_fd(t, cpu), vector);
 }
 
-/* What a local APIC in KVM would not exit for. */
+/* Both 8259A, and their ELCRs. */
+static bool is_pic(uint16_t port)
+{
+	return (port & ~0x81) == 0x20 || (port & ~1) == 0x4d0;
+}
+
+/* What a local APIC in KVM, or a PIC, would not exit for. */
 static bool is_ours(const struct kvm_run *run)
 {
 	switch (run->exit_reason) {
@@ -254,6 +260,8 @@ static bool is_ours(const struct kvm_run *run)
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_SET_TPR:
 		return true;
+	case KVM_EXIT_IO:
+		return is_pic(run->io.port);
 	default:
 		return false;
 	}
