@@ -371,5 +371,5 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
 	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_statistics),
 	  cmocka_unit_test(test_statistics_that_are_missing), cmocka_unit_test(test_tracepoints),
-	  cmocka_unit_test(test_without_local_apics),
-	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))
+	  cmocka_unit_test(test_without_local_apics), cmocka_unit_test(test_findings_in_a_loop),
+	  cmocka_unit_test(test_more_findings_than_room))

@@ -64,7 +64,9 @@ void campaign_init(struct campaign *c, const struct registry *registry, unsigned
 		.shards = 1,
 		.seed = clock_now_ns(),
 		.timeout_ms = 10000,
-		.parallel = cpus < 1 ? 1 : cpus > BATCH_PARALLEL ? BATCH_PARALLEL : (unsigned)cpus,
+		.parallel = cpus < 1		    ? 1
+			    : cpus > BATCH_PARALLEL ? BATCH_PARALLEL
+						    : (unsigned)cpus,
 		.progress = isatty(STDERR_FILENO),
 	};
 }

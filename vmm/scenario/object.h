@@ -21,7 +21,7 @@ enum object_kind {
 	OBJECT_MP_STATE,
 	OBJECT_CPUID, /* cpuid.1.eax: read: what the vCPU was given; index: leaf << 8 | register */
 	OBJECT_APICBASE_MODE, /* bits 11:10 of IA32_APIC_BASE, by KVM_SET_MSRS (arg 0) or KVM_SET_SREGS (arg 1) */
-	OBJECT_GUEST,	 /* in the CPU's mailbox, at arg (guest/puppet.h); by index: every `flag` bytes, `count` of them */
+	OBJECT_GUEST, /* in the CPU's mailbox, at arg (guest/puppet.h); by index: every `flag` bytes, `count` of them */
 	/* Of names that the host has; index: into scenario.watched */
 	OBJECT_STAT,	/* a statistic of KVM's, of the CPU */
 	OBJECT_VM_STAT, /* of the VM */
@@ -41,11 +41,11 @@ struct object {
 	const char *name; /* "lapic.id", "msr.apic_base", "sregs.cs.base", "msr" for msr[0x1b] */
 	enum object_kind kind;
 	uint32_t arg;
-	uint8_t size;  /* bytes; 32 for a register of 256 bits */
-	uint32_t flag; /* OBJECT_EVENTS, OBJECT_GUEST */
+	uint8_t size;	/* bytes; 32 for a register of 256 bits */
+	uint32_t flag;	/* OBJECT_EVENTS, OBJECT_GUEST */
 	uint32_t count; /* OBJECT_GUEST */
-	bool indexed;  /* takes [INDEX] first, then maybe [HI:LO] */
-	bool named;    /* takes .NAME: see scenario.watched */
+	bool indexed;	/* takes [INDEX] first, then maybe [HI:LO] */
+	bool named;	/* takes .NAME: see scenario.watched */
 	bool of_cpu, read_only;
 };
 

@@ -49,7 +49,7 @@ struct run {
 	struct result *result;
 	uint64_t end_ns; /* of CLOCK_MONOTONIC; past it, every step fails */
 	unsigned timeout_ms;
-	atomic_bool failed; /* no thread does another step */
+	atomic_bool failed;	      /* no thread does another step */
 	int traces[SCENARIO_WATCHED]; /* counters, by index into scenario.watched; -1: none */
 	pthread_mutex_t lock;
 	/* Under it: result, and */

@@ -67,12 +67,12 @@ enum comparison { CMP_EQ, CMP_NE, CMP_LT, CMP_LE, CMP_GT, CMP_GE };
 enum step_kind {
 	STEP_CAP, /* cap NAME [ARG]: KVM_ENABLE_CAP on the VM; name, args[0] */
 	STEP_CREATE, /* create cpu ID: KVM_CREATE_VCPU (and CPUID); those of `cpus` are created first */
-	STEP_SET,	/* [cpu ID:] set OBJECT EXPR: object, args[0] */
-	STEP_LET,	/* let NAME EXPR: variable, args[0] */
-	STEP_EXPECT,	/* expect EXPR CMP EXPR, and what follows it as deviates */
-	STEP_MSI,	/* msi FIELD=EXPR...: KVM_SIGNAL_MSI; args by enum msi_field */
-	STEP_IRQ_LINE,	/* irq_line GSI LEVEL */
-	STEP_ROUTE,	/* route GSI FIELD=EXPR...: KVM_SET_GSI_ROUTING; args by enum msi_field, ROUTE_GSI */
+	STEP_SET,      /* [cpu ID:] set OBJECT EXPR: object, args[0] */
+	STEP_LET,      /* let NAME EXPR: variable, args[0] */
+	STEP_EXPECT,   /* expect EXPR CMP EXPR, and what follows it as deviates */
+	STEP_MSI,      /* msi FIELD=EXPR...: KVM_SIGNAL_MSI; args by enum msi_field */
+	STEP_IRQ_LINE, /* irq_line GSI LEVEL */
+	STEP_ROUTE, /* route GSI FIELD=EXPR...: KVM_SET_GSI_ROUTING; args by enum msi_field, ROUTE_GSI */
 	STEP_IRQFD,	/* irqfd GSI: KVM_IRQFD, of a new eventfd */
 	STEP_SIGNAL,	/* signal GSI: writes to that eventfd */
 	STEP_WAIT,	/* wait MILLISECONDS */

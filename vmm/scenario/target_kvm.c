@@ -148,14 +148,16 @@ static int create_memory(struct target *t, struct error *err)
 {
 	int r;
 
-	t->mem = mmap(NULL, PUPPET_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	t->mem = mmap(NULL, PUPPET_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		      0);
 	if (t->mem == MAP_FAILED) {
 		t->mem = NULL;
 		return error_set(err, EXIT_SETUP, "out of memory");
 	}
 	puppet_load(t->mem, puppet_image, (size_t)(puppet_image_end - puppet_image));
 	r = kvm_vm_set_memory(t->vm, 0, 0, 0, PUPPET_MEMORY, t->mem);
-	return r < 0 ? error_set(err, EXIT_SETUP, "KVM_SET_USER_MEMORY_REGION: %s", strerror(-r)) : 0;
+	return r < 0 ? error_set(err, EXIT_SETUP, "KVM_SET_USER_MEMORY_REGION: %s", strerror(-r))
+		     : 0;
 }
 
 static int create_vm(struct target *t, struct error *err)
