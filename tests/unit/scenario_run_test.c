@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "scenario_rig.h"
+#include "util/clock.h"
 
 /* --- verdicts */
 
@@ -264,6 +265,52 @@ static void test_other_steps(void **state)
 			      "expect cpu 0: sregs.interrupt_bitmap0 = 1 << 0x33\n");
 }
 
+/* A message that waits behind a GSI: sent when its eventfd is signalled, wherever its route then leads. */
+static void test_routes(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 1\n"
+			      "cpu 0: set lapic.svr 0x1ff\ncpu 1: set lapic.svr 0x1ff\n"
+			      "try irqfd 24\nexpect error = ENOENT\n"
+			      "route 24 dest=1 vector=0x41\n"
+			      "try signal 24\nexpect error = ENOENT\n"
+			      "irqfd 24\ntry irqfd 24\nexpect error = EBUSY\n"
+			      "signal 24\nwait 20\n"
+			      "expect cpu 1: lapic.irr[0x41] = 1\nexpect cpu 0: lapic.irr[0x41] = 0\n"
+			      "route 25 dest=1 vector=0x43\nroute 24 dest=0 vector=0x42\n"
+			      "signal 24\nwait 20\n"
+			      "expect cpu 0: lapic.irr[0x42] = 1\n"
+			      "expect cpu 1: lapic.irr[0x43:0x42] = 0\n"
+			      "try route 1 << 32 dest=0 vector=0x42\nexpect error = ERANGE\n"
+			      "let n 0\nrepeat 62\nroute 30 + n dest=0 vector=0x50\nlet n n + 1\nend\n"
+			      "try route 2000 dest=0 vector=0x50\nexpect error = ENOSPC\n");
+}
+
+static void test_wait(void **state)
+{
+	uint64_t start = clock_now_ns();
+
+	(void)state;
+	assert_int_equal(run(IRQCHIP_SPLIT, HEADER("guard") "cpus 0\nwait 60\nexpect 1 = 1\n"),
+			 VERDICT_OK);
+	assert_true(clock_now_ns() - start >= 60000000);
+}
+
+/* KVM_SET_CPUID2 is heard by KVM's own local APIC alone. */
+static void test_cpuid_is_set(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "needs cpuid.x2apic\ncpus 0\n"
+			      "cpu 0: set cpuid.1.ecx 0\nexpect cpu 0: cpuid.1.ecx[21] = 0\n"
+			      "try cpu 0: set apic_base.mode x2apic\nexpect error = ENOENT\n"
+			      "try cpu 0: set cpuid.0x12345.eax 0\nexpect error = ENOENT\n");
+	assert_int_equal(run(IRQCHIP_USER, HEADER("guard") "cpus 0\ntry cpu 0: set cpuid.1.ecx 0\n"
+							   "expect error = EOPNOTSUPP\n"),
+			 VERDICT_OK);
+}
+
 /* --- what KVM tells of itself */
 
 static void test_statistics(void **state)
@@ -369,7 +416,8 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_objects), cmocka_unit_test(test_boot_cpu_is_the_first),
 	  cmocka_unit_test(test_msi), cmocka_unit_test(test_caps_come_first),
 	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
-	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_statistics),
-	  cmocka_unit_test(test_statistics_that_are_missing), cmocka_unit_test(test_tracepoints),
-	  cmocka_unit_test(test_without_local_apics), cmocka_unit_test(test_findings_in_a_loop),
-	  cmocka_unit_test(test_more_findings_than_room))
+	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_routes),
+	  cmocka_unit_test(test_wait), cmocka_unit_test(test_cpuid_is_set),
+	  cmocka_unit_test(test_statistics), cmocka_unit_test(test_statistics_that_are_missing),
+	  cmocka_unit_test(test_tracepoints), cmocka_unit_test(test_without_local_apics),
+	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))
