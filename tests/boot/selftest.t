@@ -39,7 +39,7 @@ SKIP: {
 			if (!$run->{hung} && $run->{code} == 1) {
 				$caught++;
 			} else {
-				push @missed, sprintf "not ok %d - %s: exit code %s: %s", 1 + @missed, $name, $run->{code}, $run->{stderr};
+				push @missed, sprintf "not ok %d - %s: exit code %s: %s\n", 1 + @missed, $name, $run->{code}, $run->{stderr};
 			}
 		}
 		diag("$mode: $caught of $rows rows that were left out were found; ",
