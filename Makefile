@@ -194,13 +194,14 @@ test: all $(units)
 soak: all | build/deps-TEST
 	SIPI=$(B)/sipi SIPI_SOAK=1 prove -v tests/boot/soak.t
 
-# A short boot with every thread at work, under ThreadSanitizer.
+# Under ThreadSanitizer: a short boot with every thread at work, and scenarios with two CPUs at once.
 test-tsan:
 	$(MAKE) TSAN=1 build/tsan/sipi guests
 	TSAN_OPTIONS=halt_on_error=1 build/tsan/sipi run --cpus 4 --timeout 120 --quiet \
 		build/guest/stress seconds=3
 	TSAN_OPTIONS=halt_on_error=1 build/tsan/sipi run --irqchip user --cpus 4 --timeout 120 \
 		--quiet build/guest/stress seconds=3
+	TSAN_OPTIONS=halt_on_error=1 build/tsan/sipi check tests/puppet/two-cpus.scn tests/scenarios/ipi-halted.scn
 
 # Of the chips, by their own unit tests alone: lines, then branches.
 chip_tests := $(foreach c,ioapic pic pit lapic apic_bus,$(wildcard tests/unit/$(c)*_test.c))
