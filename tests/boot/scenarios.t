@@ -19,6 +19,9 @@ opendir my $dir, 'tests/scenarios' or BAIL_OUT("tests/scenarios: $!");
 my @files = grep { /\.scn$/ } readdir $dir;
 my %ids = map { $_->{id} => 1 } @{$all->{runs}};
 is(scalar keys %ids, scalar @files, 'each of the ' . @files . ' texts is run');
+my %text = map { $_ => slurp("tests/scenarios/$_") } @files;
+is_deeply([grep { $text{$_} !~ /^seen +\S/m } @files], [], 'each says where a verdict other than ok was seen');
+is_deeply([grep { $text{$_} =~ /^class +bug/m && $text{$_} !~ /^fix +\S/m } @files], [], 'each bug has its fix');
 for my $r (@{$all->{runs}}) {
 	my $name = "$r->{id} ($r->{irqchip})";
 SKIP: {
