@@ -96,18 +96,25 @@ static void includes(const struct emitter *e, FILE *f)
 	fputs("#define _GNU_SOURCE\n#include <errno.h>\n#include <fcntl.h>\n#include <inttypes.h>\n"
 	      "#include <linux/kvm.h>\n",
 	      f);
+	if (e->helpers[HELPER_TRACE])
+		fputs("#include <linux/perf_event.h>\n", f);
 	if (e->parallel)
 		fputs("#include <pthread.h>\n", f);
 	if (e->helpers[HELPER_RUN])
 		fputs("#include <signal.h>\n", f);
-	fputs("#include <stdarg.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
-	      "#include <sys/ioctl.h>\n",
+	fputs("#include <stdarg.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n",
 	      f);
+	if (e->helpers[HELPER_IRQFD])
+		fputs("#include <sys/eventfd.h>\n", f);
+	fputs("#include <sys/ioctl.h>\n", f);
 	if (e->helpers[HELPER_RUN] || e->s->guest)
 		fputs("#include <sys/mman.h>\n", f);
-	if (e->helpers[HELPER_RUN] || e->helpers[HELPER_CLOCK])
+	if (e->helpers[HELPER_TRACE])
+		fputs("#include <sys/syscall.h>\n", f);
+	if (e->helpers[HELPER_RUN] || e->helpers[HELPER_CLOCK] || e->helpers[HELPER_WAIT])
 		fputs("#include <time.h>\n", f);
 	fputs("#include <unistd.h>\n\n", f);
+	emit_watched_includes(e, f);
 }
 
 static void detail(FILE *f, const char *name, const char *text)
@@ -160,10 +167,19 @@ static void variables(struct emitter *e, FILE *f)
 		emit_cpu(e, (int32_t)i);
 		fputs(" = -1;\n", f);
 	}
+	for (unsigned i = 0; i < e->s->ncpus; i++)
+		if (e->locked >> i & 1) {
+			fputs("static pthread_mutex_t ", f);
+			emit_cpu(e, (int32_t)i);
+			fputs("_lock = PTHREAD_MUTEX_INITIALIZER;\n", f);
+		}
 	for (unsigned i = 0; i < e->s->nvariables; i++) {
 		fputs("static uint64_t ", f);
 		emit_variable(e, i);
 		fputs(";\n", f);
+		if (e->owned >> i & 1)
+			fprintf(f, "static __thread uint64_t own_%s; /* a branch's */\n",
+				e->s->variables[i]);
 	}
 	if (e->helpers[HELPER_MAILBOX])
 		vcpus(e, f);
@@ -276,6 +292,7 @@ static void parts(struct emitter *e)
 		find_cpus(e);
 		e->now = &e->needs;
 		emit_needs(e);
+		emit_watched_needs(e);
 		e->now = &e->main;
 		body(e);
 	}
@@ -338,12 +355,12 @@ static int mode_of(const struct scenario *s, unsigned modes, enum irqchip_mode *
 	else if (modes == 1u << IRQCHIP_USER)
 		return error_set(
 			err, EXIT_SETUP,
-			"--emit-c --irqchip user: expected kernel or split, an irqchip of KVM's");
+			"--emit-c --irqchip user: expected kernel, split or none, for which KVM is enough");
 	else
 		return error_set(
 			err, EXIT_SETUP,
-			"%s: --emit-c: it has none of the irqchip modes kernel and split that were "
-			"asked for",
+			"%s: --emit-c: it has none of the irqchip modes kernel, split and none that "
+			"were asked for",
 			s->path);
 	return 0;
 }

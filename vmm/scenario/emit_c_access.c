@@ -55,6 +55,36 @@ const struct helper_text emit_access[HELPERS] = {
 "\n"
 "	return set_lapic(vcpu, reg, value ? old | bit : old & ~bit);\n"
 "}\n", {HELPER_GET_LAPIC, HELPER_SET_LAPIC}},
+	[HELPER_LAPIC_BYTE] = {
+"/* The one that has the vector's bit, in IRR, ISR or TMR: eight registers, 16 bytes apart, of 32 vectors each. */\n"
+"static uint8_t *lapic_byte(struct kvm_lapic_state *s, unsigned reg, unsigned vector)\n"
+"{\n"
+"	return (uint8_t *)s->regs + reg + vector / 32 * 16 + vector % 32 / 8;\n"
+"}\n", {0}},
+	[HELPER_GET_LAPIC_BITS] = {
+"static uint64_t get_lapic_bits(int vcpu, unsigned reg, unsigned hi, unsigned lo)\n"
+"{\n"
+"	struct kvm_lapic_state s;\n"
+"	uint64_t value = 0;\n"
+"\n"
+"	must(ioctl(vcpu, KVM_GET_LAPIC, &s));\n"
+"	for (unsigned v = hi + 1; v-- > lo;)\n"
+"		value = value << 1 | (*lapic_byte(&s, reg, v) >> v % 8 & 1);\n"
+"	return value;\n"
+"}\n", {HELPER_LAPIC_BYTE}},
+	[HELPER_SET_LAPIC_BITS] = {
+"static int set_lapic_bits(int vcpu, unsigned reg, unsigned hi, unsigned lo, uint64_t value)\n"
+"{\n"
+"	struct kvm_lapic_state s;\n"
+"\n"
+"	if (ioctl(vcpu, KVM_GET_LAPIC, &s) < 0)\n"
+"		return -1;\n"
+"	for (unsigned v = lo; v <= hi; v++, value >>= 1) {\n"
+"		*lapic_byte(&s, reg, v) &= ~(1 << v % 8);\n"
+"		*lapic_byte(&s, reg, v) |= (value & 1) << v % 8;\n"
+"	}\n"
+"	return ioctl(vcpu, KVM_SET_LAPIC, &s);\n"
+"}\n", {HELPER_LAPIC_BYTE}},
 	[HELPER_RELOAD_LAPIC] = {
 "static int reload_lapic(int vcpu)\n"
 "{\n"
@@ -160,23 +190,40 @@ const struct helper_text emit_access[HELPERS] = {
 "\n"
 "	return ioctl(vcpu, KVM_GET_MP_STATE, &s);\n"
 "}\n", {0}},
-	[HELPER_GET_CPUID] = {
-"/* reg: 0 EAX to 3 EDX */\n"
-"static uint64_t get_cpuid(int vcpu, uint32_t leaf, unsigned reg)\n"
+	[HELPER_CPUID_REGISTER] = {
+"/* In what the vCPU was given, which has as many entries as `supported`. reg: 0 EAX to 3 EDX */\n"
+"static uint32_t *cpuid_register(int vcpu, struct cpuid *c, uint32_t leaf, unsigned reg)\n"
 "{\n"
-"	struct cpuid c = {.head.nent = 256};\n"
-"	uint64_t value = 0;\n"
-"\n"
-"	must(ioctl(vcpu, KVM_GET_CPUID2, &c));\n"
-"	for (unsigned i = 0; i < c.head.nent; i++) {\n"
-"		struct kvm_cpuid_entry2 *e = &c.entries[i];\n"
-"		const uint32_t regs[4] = {e->eax, e->ebx, e->ecx, e->edx};\n"
+"	c->head.nent = supported.head.nent;\n"
+"	must(ioctl(vcpu, KVM_GET_CPUID2, c));\n"
+"	for (unsigned i = 0; i < c->head.nent; i++) {\n"
+"		struct kvm_cpuid_entry2 *e = &c->entries[i];\n"
 "\n"
 "		if (e->function == leaf && e->index == 0)\n"
-"			value = regs[reg];\n"
+"			return (uint32_t *[]){&e->eax, &e->ebx, &e->ecx, &e->edx}[reg];\n"
 "	}\n"
-"	return value;\n"
+"	return NULL;\n"
 "}\n", {0}},
+	[HELPER_GET_CPUID] = {
+"static uint64_t get_cpuid(int vcpu, uint32_t leaf, unsigned reg)\n"
+"{\n"
+"	struct cpuid c;\n"
+"	uint32_t *value = cpuid_register(vcpu, &c, leaf, reg);\n"
+"\n"
+"	return value ? *value : 0;\n"
+"}\n", {HELPER_CPUID_REGISTER}},
+	[HELPER_SET_CPUID] = {
+"static int set_cpuid(int vcpu, uint32_t leaf, unsigned reg, uint32_t value)\n"
+"{\n"
+"	struct cpuid c;\n"
+"	uint32_t *to = cpuid_register(vcpu, &c, leaf, reg);\n"
+"\n"
+"	errno = ENOENT;\n"
+"	if (!to)\n"
+"		return -1;\n"
+"	*to = value;\n"
+"	return ioctl(vcpu, KVM_SET_CPUID2, &c);\n"
+"}\n", {HELPER_CPUID_REGISTER}},
 };
 
 /* clang-format on */

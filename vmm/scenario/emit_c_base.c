@@ -28,7 +28,7 @@ static const char base[] =
 "|static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the findings */\n"
 "static struct cpuid supported = {.head.nent = 256};\n"
 "static int kvm, vm;\n"
-"@static __thread char met[96]; /* what a guest met with, which says more than errno */\n"
+"@static __thread char met[128]; /* what a guest met with, which says more than errno */\n"
 "\n"
 "static void say(const char *verdict)\n"
 "{\n"
@@ -159,9 +159,13 @@ static const char create_vcpu[] =
 
 static const struct helper_text *text_of(enum helper h)
 {
-	const struct helper_text *t = emit_access[h].text ? &emit_access[h] : &emit_others[h];
+	static const struct helper_text *const tables[] = {emit_access, emit_others, emit_irqs,
+							   emit_watches};
 
-	return t->text ? t : &emit_guest[h];
+	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		if (tables[i][h].text)
+			return &tables[i][h];
+	return &emit_guest[h];
 }
 
 void emit_use(struct emitter *e, enum helper h)

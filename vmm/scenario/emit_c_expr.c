@@ -12,21 +12,6 @@
 
 /* --- values */
 
-void emit_number(FILE *f, uint64_t value)
-{
-	fprintf(f, value < 10 ? "%" PRIu64 : "0x%" PRIx64, value);
-}
-
-const char *emit_operator(enum comparison cmp)
-{
-	static const char *const names[] = {
-		[CMP_EQ] = "==", [CMP_NE] = "!=", [CMP_LT] = "<",
-		[CMP_LE] = "<=", [CMP_GT] = ">",  [CMP_GE] = ">=",
-	};
-
-	return names[cmp];
-}
-
 /* The operand that ends at term `last`, as an expression of its own. */
 static struct expr part(const struct expr *x, unsigned last)
 {
@@ -106,19 +91,6 @@ static void binary(struct emitter *e, enum operator op, const struct expr *left,
 
 /* --- objects */
 
-void emit_cpu(struct emitter *e, int32_t cpu)
-{
-	uint32_t id = e->s->cpus[cpu];
-
-	fprintf(e->now->f, id < 256 ? "cpu%" PRIu32 : "cpu0x%" PRIx32, id);
-}
-
-/* Not a word of C, whatever it is called. */
-void emit_variable(struct emitter *e, unsigned variable)
-{
-	fprintf(e->now->f, "v_%s", e->s->variables[variable]);
-}
-
 /* "get_sregs(cpu1" */
 static void call(struct emitter *e, enum helper h, const char *name, int32_t cpu)
 {
@@ -176,6 +148,7 @@ unsigned emit_bits(const struct object_ref *ref)
 		return 2;
 	case OBJECT_LAPIC:
 	case OBJECT_MP_STATE:
+	case OBJECT_CPUID:
 		return 32;
 	case OBJECT_REGS:
 	case OBJECT_SREGS:
@@ -194,17 +167,35 @@ static bool is_vectors(const struct object_ref *ref)
 	return ref->object->kind == OBJECT_LAPIC && ref->object->size == 32;
 }
 
-/* Which of the eight, and what is cut out of it then; one bit has a helper of its own. */
-static struct object_ref one_register(struct emitter *e, const struct object_ref *ref)
+/* Which of the eight, and what is cut out of it then. */
+static struct object_ref one_register(const struct object_ref *ref)
 {
 	struct object_ref one = *ref;
 
-	if (ref->whole || ref->hi / 32 != ref->lo / 32)
-		emit_refuse(e, "bits of several registers at once");
 	one.hi = ref->hi % 32;
 	one.lo = ref->lo % 32;
 	one.whole = one.hi == 31 && one.lo == 0;
 	return one;
+}
+
+/* One bit, and bits of several registers, have helpers of their own: "get_lapic_bits(cpu0, 0x200, 0x7f, 0x40" */
+static bool call_vectors(struct emitter *e, const struct object_ref *ref, bool set)
+{
+	bool bit = ref->hi == ref->lo;
+
+	if (!bit && ref->hi / 32 == ref->lo / 32)
+		return false;
+	if (bit)
+		call(e, set ? HELPER_SET_LAPIC_BIT : HELPER_GET_LAPIC_BIT,
+		     set ? "set_lapic_bit" : "get_lapic_bit", ref->cpu);
+	else
+		call(e, set ? HELPER_SET_LAPIC_BITS : HELPER_GET_LAPIC_BITS,
+		     set ? "set_lapic_bits" : "get_lapic_bits", ref->cpu);
+	fprintf(e->now->f, ", 0x%" PRIx32, lapic_register(e, ref));
+	if (!bit)
+		fprintf(e->now->f, ", 0x%x", ref->hi);
+	fprintf(e->now->f, ", 0x%x", ref->lo);
+	return true;
 }
 
 static void get_whole(struct emitter *e, const struct object_ref *ref, uint32_t more)
@@ -266,13 +257,11 @@ static void get_of_cpu(struct emitter *e, const struct object_ref *ref)
 
 	check_mode_bits(e, ref);
 	if (is_vectors(ref)) {
-		if (!ref->whole && ref->hi == ref->lo) {
-			call(e, HELPER_GET_LAPIC_BIT, "get_lapic_bit", ref->cpu);
-			fprintf(e->now->f, ", 0x%" PRIx32 ", 0x%x)", lapic_register(e, ref),
-				ref->lo);
+		if (call_vectors(e, ref, false)) {
+			fputc(')', e->now->f);
 			return;
 		}
-		one = one_register(e, ref);
+		one = one_register(ref);
 		more = ref->lo / 32u * LAPIC_REG_STEP;
 	}
 	if (one.whole) {
@@ -309,6 +298,14 @@ static void get_global(struct emitter *e, const struct object_ref *ref)
 		fprintf(e->now->f, ", %u, %u)", ref->hi, ref->lo);
 }
 
+static void get_object(struct emitter *e, const struct object_ref *ref)
+{
+	if (ref->object->named)
+		emit_watched(e, ref);
+	else
+		(ref->object->of_cpu ? get_of_cpu : get_global)(e, ref);
+}
+
 void emit_expr(struct emitter *e, const struct expr *x)
 {
 	const struct term *t = &x->terms[x->n - 1];
@@ -324,11 +321,7 @@ void emit_expr(struct emitter *e, const struct expr *x)
 	}
 	switch (t->kind) {
 	case TERM_OBJECT:
-		if (t->object.object->named) {
-			emit_refuse(e, "it looks at KVM's statistics or tracepoints");
-			break;
-		}
-		(t->object.object->of_cpu ? get_of_cpu : get_global)(e, &t->object);
+		get_object(e, &t->object);
 		break;
 	case TERM_VARIABLE:
 		emit_variable(e, t->variable);
@@ -354,8 +347,13 @@ void emit_argument(struct emitter *e, const struct expr *x, unsigned bits)
 	bool constant = emit_constant(x, &value);
 	bool checked = !constant && bits < 64 && !e->step->tried;
 
-	if (constant && bits < 64 && value >> bits)
-		emit_refuse(e, "its value does not fit, which is refused always");
+	/* What is tried was compared already: emit_begin(). */
+	if (constant && bits < 64 && value >> bits) {
+		if (!e->step->tried)
+			emit_refuse(e, "its value does not fit, which is refused always");
+		if (value > UINT32_MAX)
+			fputs("(uint32_t)", e->now->f);
+	}
 	if (checked) {
 		emit_use(e, HELPER_FIT);
 		fputs("fit(", e->now->f);
@@ -409,12 +407,10 @@ static void set_lapic(struct emitter *e, const struct object_ref *ref, const str
 	uint32_t more = 0;
 
 	if (is_vectors(ref)) {
-		one = one_register(e, ref);
+		one = one_register(ref);
 		more = ref->lo / 32u * LAPIC_REG_STEP;
 	}
-	if (is_vectors(ref) && ref->hi == ref->lo) {
-		call(e, HELPER_SET_LAPIC_BIT, "set_lapic_bit", ref->cpu);
-		fprintf(e->now->f, ", 0x%" PRIx32 ", 0x%x", lapic_register(e, ref), ref->lo);
+	if (is_vectors(ref) && call_vectors(e, ref, true)) {
 		one.whole = true;
 	} else {
 		call(e, HELPER_SET_LAPIC, "set_lapic", ref->cpu);
@@ -456,6 +452,10 @@ void emit_set(struct emitter *e, const struct object_ref *ref, const struct expr
 	case OBJECT_MSR:
 		call(e, HELPER_SET_MSR, "set_msr", ref->cpu);
 		fprintf(e->now->f, ", 0x%" PRIx32, msr_index(ref));
+		break;
+	case OBJECT_CPUID:
+		call(e, HELPER_SET_CPUID, "set_cpuid", ref->cpu);
+		fprintf(e->now->f, ", 0x%" PRIx32 ", %" PRIu32, ref->index >> 8, ref->index & 3);
 		break;
 	case OBJECT_GUEST:
 		call(e, HELPER_GUEST_PUT, "guest_put", ref->cpu);

@@ -127,31 +127,6 @@ const struct helper_text emit_others[HELPERS] = {
 "{\n"
 "	return ioctl(vm, KVM_ENABLE_CAP, &(struct kvm_enable_cap){.cap = cap, .args = {arg}});\n"
 "}\n", {0}},
-	[HELPER_MSI] = {
-"struct msi {\n"
-"	uint32_t dest, vector, mode, logical, rh, level, trigger;\n"
-"};\n"
-"\n"
-"static int signal_msi(struct msi m)\n"
-"{\n"
-"	struct kvm_msi msi = {\n"
-"		.address_lo = 0xfee00000 | (m.dest & 0xff) << 12 | m.rh << 3 | m.logical << 2,\n"
-"		.address_hi = m.dest & 0xffffff00,\n"
-"		.data = m.vector | m.mode << 8 | m.level << 14 | m.trigger << 15,\n"
-"	};\n"
-"	int ret = ioctl(vm, KVM_SIGNAL_MSI, &msi);\n"
-"\n"
-"	if (ret < 0 && errno == EPERM)\n"
-"		ret = 0; /* no APIC is meant: KVM's -1 */\n"
-"	if (ret >= 0)\n"
-"		accepted = ret;\n"
-"	return ret;\n"
-"}\n", {HELPER_ACCEPTED}},
-	[HELPER_IRQ_LINE] = {
-"static int irq_line(uint32_t gsi, uint32_t level)\n"
-"{\n"
-"	return ioctl(vm, KVM_IRQ_LINE, &(struct kvm_irq_level){.irq = gsi, .level = level});\n"
-"}\n", {0}},
 	[HELPER_INTERRUPT] = {
 "static int interrupt(int vcpu, uint32_t vector)\n"
 "{\n"
@@ -237,6 +212,7 @@ const struct helper_text emit_others[HELPERS] = {
 "}\n", {HELPER_EXIT}},
 	[HELPER_CLOCK] = {
 "|static uint64_t until_ns; /* `parallel` ends */\n"
+"|static int once;\n"
 "|\n"
 "static uint64_t now_ns(void)\n"
 "{\n"
@@ -253,6 +229,19 @@ const struct helper_text emit_others[HELPERS] = {
 "\n"
 "	return ms < most ? ms : most;\n"
 "}\n", {HELPER_CLOCK}},
+	[HELPER_ALONE] = {
+"/* Branches that run the same CPU do so one at a time. */\n"
+"#define alone(vcpu, call) ({ \\\n"
+"	pthread_mutex_lock(&vcpu##_lock); \\\n"
+"	int ret_ = (call); \\\n"
+"	pthread_mutex_unlock(&vcpu##_lock); \\\n"
+"	ret_; \\\n"
+"})\n", {0}},
+	[HELPER_WAIT] = {
+"static void wait_ms(uint64_t ms)\n"
+"{\n"
+"	nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);\n"
+"}\n", {0}},
 	[HELPER_PARALLEL] = {
 "typedef void *branch(void *);\n"
 "\n"
@@ -284,7 +273,7 @@ const struct helper_text emit_others[HELPERS] = {
 "	end += noise % 4096;\n"
 "	while (now_ns() < end)\n"
 "		__builtin_ia32_pause();\n"
-"	return now_ns() < until_ns;\n"
+"	return !once && now_ns() < until_ns;\n"
 "}\n"
 "\n"
 "static void parallel(uint64_t ms, unsigned n, branch *branches[])\n"
@@ -292,7 +281,8 @@ const struct helper_text emit_others[HELPERS] = {
 "	struct start s = {.accepted = accepted, .error = error, .exit_reason = exit_reason};\n"
 "	pthread_t threads[n];\n"
 "\n"
-"	until_ns = now_ns() + (ms < 10000 ? ms : 10000) * 1000000;\n"
+"	once = !ms;\n"
+"	until_ns = now_ns() + (ms && ms < 10000 ? ms : 10000) * 1000000;\n"
 "	pthread_barrier_init(&s.barrier, NULL, n);\n"
 "	for (unsigned i = 0; i < n; i++) {\n"
 "		errno = pthread_create(&threads[i], NULL, branches[i], &s);\n"

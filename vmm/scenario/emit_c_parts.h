@@ -33,6 +33,9 @@ enum helper {
 	HELPER_SET_LAPIC,
 	HELPER_GET_LAPIC_BIT,
 	HELPER_SET_LAPIC_BIT,
+	HELPER_LAPIC_BYTE,
+	HELPER_GET_LAPIC_BITS,
+	HELPER_SET_LAPIC_BITS,
 	HELPER_RELOAD_LAPIC,
 	HELPER_GET_MSR,
 	HELPER_SET_MSR,
@@ -51,8 +54,18 @@ enum helper {
 	HELPER_GET_MP_STATE,
 	HELPER_SET_MP_STATE,
 	HELPER_PUMP,
+	HELPER_CPUID_REGISTER,
 	HELPER_GET_CPUID,
+	HELPER_SET_CPUID,
+	HELPER_FIND_STAT,
+	HELPER_NEED_STAT,
+	HELPER_GET_STAT,
+	HELPER_TRACE,
+	HELPER_MESSAGE,
 	HELPER_MSI,
+	HELPER_ROUTE,
+	HELPER_IRQFD,
+	HELPER_SIGNAL,
 	HELPER_IRQ_LINE,
 	HELPER_INTERRUPT,
 	HELPER_GUEST_DEBUG,
@@ -60,10 +73,14 @@ enum helper {
 	HELPER_RUN,
 	HELPER_CLOCK,
 	HELPER_LEFT,
+	HELPER_WAIT,
+	HELPER_ALONE,
 	HELPER_PARALLEL,
 	HELPER_MAILBOX,
 	HELPER_GUEST_GET,
 	HELPER_GUEST_PUT,
+	HELPER_ANSWER,
+	HELPER_RUN_AND_ANSWER,
 	HELPER_RUN_TO_IDLE,
 	HELPER_GUEST_START,
 	HELPER_GUEST,
@@ -80,8 +97,9 @@ struct helper_text {
 	enum helper needs[HELPER_NEEDS]; /* ahead of it in the order above */
 };
 
-/* emit_c_access.c, emit_c_helpers.c, emit_c_guest.c: each helper is in one of them. */
-extern const struct helper_text emit_access[HELPERS], emit_others[HELPERS], emit_guest[HELPERS];
+/* emit_c_access.c, _helpers.c, _guest.c, _irq.c, _watched.c: each helper is in one of them. */
+extern const struct helper_text emit_access[HELPERS], emit_others[HELPERS], emit_guest[HELPERS],
+	emit_irqs[HELPERS], emit_watches[HELPERS];
 
 /* A function of the program while it is written. */
 struct function {
@@ -102,6 +120,10 @@ struct emitter {
 	struct function *now;
 	bool helpers[HELPERS];
 	bool parallel, in_branch; /* there is such a step; it is being written */
+	uint64_t shared;	  /* CPUs, by index, that several of its branches run */
+	uint64_t locked;	  /* and those of any such step */
+	uint32_t own;		  /* names, by index, that the branch assigns */
+	uint32_t owned;		  /* and those of any branch */
 	unsigned expects;
 	const struct step *step; /* being written */
 	bool failed;		 /* *err is filled */
@@ -126,20 +148,21 @@ void emit_next_line(struct emitter *e, bool show);
 void emit(struct emitter *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void emit_indent(struct emitter *e);
 
+void emit_number(FILE *f, uint64_t value);
+const char *emit_operator(enum comparison cmp);
+/* "cpu0x102" */
+void emit_cpu(struct emitter *e, int32_t cpu);
+void emit_variable(struct emitter *e, unsigned variable);
+
 /* --- emit_c_expr.c */
 
 /* False: its value is known only when the program runs. */
 bool emit_constant(const struct expr *x, uint64_t *value);
 /* Reads a CPU's state, which ends the program when that fails. */
 bool emit_may_fail(const struct emitter *e, const struct expr *x);
-void emit_number(FILE *f, uint64_t value);
 void emit_expr(struct emitter *e, const struct expr *x);
-const char *emit_operator(enum comparison cmp);
 /* As the argument of a call; refused, or checked by the program, where it may not fit into so many bits. */
 void emit_argument(struct emitter *e, const struct expr *x, unsigned bits);
-/* "cpu0x102" */
-void emit_cpu(struct emitter *e, int32_t cpu);
-void emit_variable(struct emitter *e, unsigned variable);
 /* A call that writes the object, of the expression in it. */
 void emit_set(struct emitter *e, const struct object_ref *ref, const struct expr *x);
 /* How many bits a value for it can have. */
@@ -154,6 +177,8 @@ void emit_list(struct emitter *e, const struct step_list *list);
  */
 void emit_begin(struct emitter *e, unsigned n, const unsigned *bits);
 void emit_end(struct emitter *e);
+/* Of a call with one argument or none. */
+void emit_begin_one(struct emitter *e, unsigned bits);
 /* ".dest = 1, .vector = 0x40": arguments by enum msi_field */
 void emit_fields(struct emitter *e, unsigned n, const unsigned *bits);
 /* A count or a time: decimal, as people write it. */
@@ -163,6 +188,26 @@ void emit_cap_name(FILE *f, const char *name);
 const char *emit_need_cap(const struct need *n);
 /* What must be there ahead of the steps. */
 void emit_needs(struct emitter *e);
+
+/* --- emit_c_blocks.c */
+
+void emit_repeat(struct emitter *e, const struct step *st);
+void emit_parallel(struct emitter *e, const struct step *st);
+/* It puts the CPU into KVM_RUN, as in run_steps.c. */
+bool emit_runs_cpu(const struct step *st);
+
+/* --- emit_c_irq.c */
+
+/* msi, irq_line, route, irqfd, signal */
+void emit_irq_step(struct emitter *e, const struct step *st);
+
+/* --- emit_c_watched.c */
+
+/* Skips where the host lacks what the scenario watches; counts tracepoints from then on. */
+void emit_watched_needs(struct emitter *e);
+void emit_watched(struct emitter *e, const struct object_ref *ref);
+/* What they are declared in. */
+void emit_watched_includes(const struct emitter *e, FILE *f);
 
 /* --- emit_c_guest.c */
 

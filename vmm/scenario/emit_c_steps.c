@@ -89,10 +89,26 @@ static void check_fit(struct emitter *e, const struct expr *x, unsigned bits)
 
 	if (emit_may_fail(e, x))
 		emit_refuse(e, "`try` of a step whose value is read from a CPU");
-	if (bits == 64 || emit_constant(x, &value))
+	if (bits == 64 || (emit_constant(x, &value) && !(value >> bits)))
 		return;
 	emit_expr(e, x);
 	fprintf(e->now->f, " >> %u ? ERANGE : ", bits);
+}
+
+static bool is_shared(const struct emitter *e)
+{
+	return emit_runs_cpu(e->step) && (e->shared >> e->step->cpu & 1);
+}
+
+static void alone(struct emitter *e)
+{
+	if (!is_shared(e))
+		return;
+	emit_use(e, HELPER_ALONE);
+	e->locked |= 1ull << e->step->cpu;
+	fputs("alone(", e->now->f);
+	emit_cpu(e, e->step->cpu);
+	fputs(", ", e->now->f);
 }
 
 void emit_begin(struct emitter *e, unsigned n, const unsigned *bits)
@@ -102,6 +118,7 @@ void emit_begin(struct emitter *e, unsigned n, const unsigned *bits)
 	emit_indent(e);
 	if (!st->tried) {
 		fputs("must(", e->now->f);
+		alone(e);
 		return;
 	}
 	emit_use(e, HELPER_ERROR);
@@ -115,17 +132,17 @@ void emit_begin(struct emitter *e, unsigned n, const unsigned *bits)
 		if (st->given[i])
 			check_fit(e, &st->args[i], bits[i]);
 	fputs("tried(", e->now->f);
+	alone(e);
 }
 
-/* Of a call with one argument or none. */
-static void begin(struct emitter *e, unsigned bits)
+void emit_begin_one(struct emitter *e, unsigned bits)
 {
 	emit_begin(e, 1, &bits);
 }
 
 void emit_end(struct emitter *e)
 {
-	fputs("));\n", e->now->f);
+	fputs(is_shared(e) ? ")));\n" : "));\n", e->now->f);
 }
 
 /* --- each kind of step */
@@ -135,7 +152,7 @@ static void step_cap(struct emitter *e, const struct step *st)
 	const struct expr *x = st->given[0] ? &st->args[0] : NULL;
 
 	emit_use(e, HELPER_ENABLE_CAP);
-	begin(e, 64);
+	emit_begin_one(e, 64);
 	fputs("enable_cap(", e->now->f);
 	emit_cap_name(e->now->f, st->name);
 	fputs(", ", e->now->f);
@@ -148,7 +165,7 @@ static void step_cap(struct emitter *e, const struct step *st)
 
 static void step_create(struct emitter *e, const struct step *st)
 {
-	begin(e, 64);
+	emit_begin_one(e, 64);
 	fputs("create_vcpu(&", e->now->f);
 	emit_cpu(e, st->cpu);
 	fprintf(e->now->f, ", %" PRIu32, e->s->cpus[st->cpu]);
@@ -169,20 +186,24 @@ static void step_set(struct emitter *e, const struct step *st)
 
 	if (st->tried && reads_first(ref))
 		emit_refuse(e, "`try` of a step that reads first");
-	begin(e, emit_bits(ref));
+	emit_begin_one(e, emit_bits(ref));
 	emit_set(e, ref, x);
 	fputs(");\n", e->now->f);
 }
 
 static void step_let(struct emitter *e, const struct step *st)
 {
-	if (e->in_branch)
-		emit_refuse(e, "`let` in `parallel`");
+	if (st->tried && emit_may_fail(e, &st->args[0]))
+		emit_refuse(e, "`try` of a step whose value is read from a CPU");
 	emit_indent(e);
 	emit_variable(e, st->variable);
 	fputs(" = ", e->now->f);
 	emit_argument(e, &st->args[0], 64);
 	fputs(";\n", e->now->f);
+	if (st->tried) {
+		emit_use(e, HELPER_ERROR);
+		emit(e, "error = 0;");
+	}
 }
 
 void emit_fields(struct emitter *e, unsigned n, const unsigned *bits)
@@ -205,38 +226,12 @@ void emit_fields(struct emitter *e, unsigned n, const unsigned *bits)
 	}
 }
 
-static void step_msi(struct emitter *e)
-{
-	static const unsigned bits[MSI_FIELDS] = {
-		[MSI_DEST] = 32, [MSI_VECTOR] = 8, [MSI_MODE] = 3,    [MSI_LOGICAL] = 1,
-		[MSI_RH] = 1,	 [MSI_LEVEL] = 1,  [MSI_TRIGGER] = 1,
-	};
-
-	emit_use(e, HELPER_MSI);
-	emit_begin(e, MSI_FIELDS, bits);
-	fputs("signal_msi((struct msi){", e->now->f);
-	emit_fields(e, MSI_FIELDS, bits);
-	fputc('}', e->now->f);
-	emit_end(e);
-}
-
-static void step_irq_line(struct emitter *e, const struct step *st)
-{
-	emit_use(e, HELPER_IRQ_LINE);
-	emit_begin(e, 2, (const unsigned[]){32, 1});
-	fputs("irq_line(", e->now->f);
-	emit_argument(e, &st->args[0], 32);
-	fputs(", ", e->now->f);
-	emit_argument(e, &st->args[1], 1);
-	emit_end(e);
-}
-
 /* Of a CPU, with one argument or none. */
 static void step_of_cpu(struct emitter *e, const struct step *st, enum helper h, const char *name,
 			unsigned bits)
 {
 	emit_use(e, h);
-	begin(e, bits);
+	emit_begin_one(e, bits);
 	fprintf(e->now->f, "%s(", name);
 	emit_cpu(e, st->cpu);
 	if (st->given[0]) {
@@ -248,7 +243,7 @@ static void step_of_cpu(struct emitter *e, const struct step *st, enum helper h,
 
 static void step_nmi(struct emitter *e, const struct step *st)
 {
-	begin(e, 64);
+	emit_begin_one(e, 64);
 	fputs("ioctl(", e->now->f);
 	emit_cpu(e, st->cpu);
 	fputs(", KVM_NMI", e->now->f);
@@ -265,19 +260,36 @@ void emit_count(struct emitter *e, const struct expr *x, unsigned bits)
 		emit_argument(e, x, bits);
 }
 
-static void step_run(struct emitter *e, const struct step *st)
+/* Milliseconds; in a branch, no more than that has left. */
+static void put_time(struct emitter *e, const struct expr *x)
 {
-	emit_use(e, HELPER_RUN);
-	if (e->in_branch)
+	if (e->in_branch) {
 		emit_use(e, HELPER_LEFT);
-	begin(e, 64);
-	fputs("run(", e->now->f);
-	emit_cpu(e, st->cpu);
-	fputs(e->in_branch ? ", left(" : ", ", e->now->f);
-	emit_count(e, &st->args[0], 64);
+		fputs("left(", e->now->f);
+	}
+	emit_count(e, x, 64);
 	if (e->in_branch)
 		fputc(')', e->now->f);
+}
+
+static void step_run(struct emitter *e, const struct step *st)
+{
+	emit_use(e, e->s->guest ? HELPER_RUN_AND_ANSWER : HELPER_RUN);
+	emit_begin_one(e, 64);
+	fputs(e->s->guest ? "run_and_answer(" : "run(", e->now->f);
+	emit_cpu(e, st->cpu);
+	fputs(", ", e->now->f);
+	put_time(e, &st->args[0]);
 	emit_end(e);
+}
+
+static void step_wait(struct emitter *e, const struct step *st)
+{
+	emit_use(e, HELPER_WAIT);
+	emit_indent(e);
+	fputs("wait_ms(", e->now->f);
+	put_time(e, &st->args[0]);
+	fputs(");\n", e->now->f);
 }
 
 static void comparison(struct emitter *e, enum comparison cmp, const struct expr *x,
@@ -347,62 +359,6 @@ static void step_expect(struct emitter *e, const struct step *st)
 	fputs("OTHER);\n", f);
 }
 
-static void step_repeat(struct emitter *e, const struct step *st)
-{
-	emit_indent(e);
-	fputs("for (uint64_t n = ", e->now->f);
-	emit_count(e, &st->args[0], 64);
-	/* In a branch it ends with that. */
-	if (e->in_branch)
-		emit_use(e, HELPER_LEFT);
-	fprintf(e->now->f, "; n%s; n--) {\n", e->in_branch ? " && left(1)" : "");
-	e->now->indent++;
-	emit_list(e, &st->branches[0]);
-	emit_next_line(e, false);
-	e->now->indent--;
-	emit(e, "}");
-}
-
-static void emit_branch(struct emitter *e, const struct step *st, unsigned i)
-{
-	struct function branch = {.indent = 0};
-
-	branch.f = open_memstream(&branch.text, &branch.size);
-	if (!branch.f) {
-		emit_refuse(e, "out of memory");
-		return;
-	}
-	e->now = &branch;
-	branch.indent = 2;
-	emit_list(e, &st->branches[i]);
-	emit_next_line(e, false);
-	e->now = &e->main;
-	fclose(branch.f);
-	fprintf(e->branches.f, "static void *line%u_branch%u(void *start)\n{\n%s%s", st->line,
-		i + 1, branch.seen ? "\tuint64_t seen;\n" : "",
-		branch.expected ? "\tuint64_t expected;\n" : "");
-	fprintf(e->branches.f,
-		"%s\tbegin(start);\n\tdo {\n%s\t} while (again());\n\treturn NULL;\n}\n\n",
-		branch.seen ? "\n" : "", branch.text ? branch.text : "");
-	free(branch.text);
-}
-
-static void step_parallel(struct emitter *e, const struct step *st)
-{
-	emit_use(e, HELPER_PARALLEL);
-	emit_indent(e);
-	fputs("parallel(", e->now->f);
-	emit_count(e, &st->args[0], 64);
-	fprintf(e->now->f, ", %u, (branch *[]){", st->nbranches);
-	for (unsigned i = 0; i < st->nbranches; i++)
-		fprintf(e->now->f, "%sline%u_branch%u", i ? ", " : "", st->line, i + 1);
-	fputs("});\n", e->now->f);
-	e->in_branch = true;
-	for (unsigned i = 0; i < st->nbranches; i++)
-		emit_branch(e, st, i);
-	e->in_branch = false;
-}
-
 static void emit_step(struct emitter *e, const struct step *st)
 {
 	switch (st->kind) {
@@ -422,10 +378,11 @@ static void emit_step(struct emitter *e, const struct step *st)
 		step_expect(e, st);
 		break;
 	case STEP_MSI:
-		step_msi(e);
-		break;
 	case STEP_IRQ_LINE:
-		step_irq_line(e, st);
+	case STEP_ROUTE:
+	case STEP_IRQFD:
+	case STEP_SIGNAL:
+		emit_irq_step(e, st);
 		break;
 	case STEP_NMI:
 		step_nmi(e, st);
@@ -452,17 +409,14 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_GUEST_IPI:
 		emit_guest_step(e, st);
 		break;
-	case STEP_ROUTE:
-	case STEP_IRQFD:
-	case STEP_SIGNAL:
 	case STEP_WAIT:
-		emit_refuse(e, "no such step there");
+		step_wait(e, st);
 		break;
 	case STEP_REPEAT:
-		step_repeat(e, st);
+		emit_repeat(e, st);
 		break;
 	case STEP_PARALLEL:
-		step_parallel(e, st);
+		emit_parallel(e, st);
 		break;
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Lines of the emitted program, and the scenario's own as comments between them. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,34 @@ void emit_comment(FILE *f, const char *s, size_t len)
 		fputs(" .", f);
 	free(text);
 	free(copy);
+}
+
+void emit_number(FILE *f, uint64_t value)
+{
+	fprintf(f, value < 10 ? "%" PRIu64 : "0x%" PRIx64, value);
+}
+
+const char *emit_operator(enum comparison cmp)
+{
+	static const char *const names[] = {
+		[CMP_EQ] = "==", [CMP_NE] = "!=", [CMP_LT] = "<",
+		[CMP_LE] = "<=", [CMP_GT] = ">",  [CMP_GE] = ">=",
+	};
+
+	return names[cmp];
+}
+
+void emit_cpu(struct emitter *e, int32_t cpu)
+{
+	uint32_t id = e->s->cpus[cpu];
+
+	fprintf(e->now->f, id < 256 ? "cpu%" PRIu32 : "cpu0x%" PRIx32, id);
+}
+
+/* Not a word of C, whatever it is called. */
+void emit_variable(struct emitter *e, unsigned variable)
+{
+	fprintf(e->now->f, e->own >> variable & 1 ? "own_%s" : "v_%s", e->s->variables[variable]);
 }
 
 void emit_indent(struct emitter *e)
