@@ -287,6 +287,30 @@ static void test_routes(void **state)
 			      "try route 2000 dest=0 vector=0x50\nexpect error = ENOSPC\n");
 }
 
+/* KVM has 4096 GSIs; what it refuses is forgotten. */
+static void test_route_refused(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: set lapic.svr 0x1ff\n"
+			      "try route 4096 dest=0 vector=0x41\nexpect error = EINVAL\n"
+			      "route 4095 dest=0 vector=0x42\nirqfd 4095\n"
+			      "signal 4095\nwait 20\nexpect cpu 0: lapic.irr[0x42] = 1\n"
+			      "try irqfd 4096\nexpect error = ENOENT\n");
+}
+
+/* A rising line of a GSI with a route is its message. */
+static void test_line_of_a_route(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: set lapic.svr 0x1ff\n"
+			      "route 4 dest=0 vector=0x41\n"
+			      "irq_line 4 0\nexpect cpu 0: lapic.irr[0x41] = 0\n"
+			      "irq_line 4 1\nexpect cpu 0: lapic.irr[0x41] = 1\n"
+			      "irq_line 5 1\nirq_line 5 0\n");
+}
+
 static void test_wait(void **state)
 {
 	uint64_t start = clock_now_ns();
@@ -417,6 +441,7 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_msi), cmocka_unit_test(test_caps_come_first),
 	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
 	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_routes),
+	  cmocka_unit_test(test_route_refused), cmocka_unit_test(test_line_of_a_route),
 	  cmocka_unit_test(test_wait), cmocka_unit_test(test_cpuid_is_set),
 	  cmocka_unit_test(test_statistics), cmocka_unit_test(test_statistics_that_are_missing),
 	  cmocka_unit_test(test_tracepoints), cmocka_unit_test(test_without_local_apics),
