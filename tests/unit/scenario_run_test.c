@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The scenario runner on the real /dev/kvm: verdicts, steps, objects and findings. */
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "scenario_rig.h"
 #include "util/clock.h"
@@ -370,6 +372,35 @@ static void test_statistics_that_are_missing(void **state)
 	}
 }
 
+/* A host that lacks nothing is no skip where the process has no room for one more file. */
+static void test_no_more_files(void **state)
+{
+	static const char text[] = HEADER("guard") "cpus 0\nexpect cpu 0: stat.exits >= 0\n"
+						   "expect trace.kvm_msi_set_irq >= 0\n";
+	struct rlimit before, now;
+	int next;
+
+	(void)state;
+	if (run(IRQCHIP_SPLIT, text) == VERDICT_SKIP)
+		skip();
+	next = dup(0);
+	assert_true(next > 0);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	now = before;
+	for (unsigned files = 1; files < 10; files++) {
+		enum verdict verdict;
+
+		now.rlim_cur = (rlim_t)next + files;
+		setrlimit(RLIMIT_NOFILE, &now);
+		verdict = run(IRQCHIP_SPLIT, text);
+		setrlimit(RLIMIT_NOFILE, &before);
+		if (verdict == VERDICT_SKIP)
+			fail_msg("%u files: %s", files, result.why);
+	}
+	assert_int_equal(result.verdict, VERDICT_OK);
+}
+
 static void test_tracepoints(void **state)
 {
 	(void)state;
@@ -444,5 +475,6 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_route_refused), cmocka_unit_test(test_line_of_a_route),
 	  cmocka_unit_test(test_wait), cmocka_unit_test(test_cpuid_is_set),
 	  cmocka_unit_test(test_statistics), cmocka_unit_test(test_statistics_that_are_missing),
-	  cmocka_unit_test(test_tracepoints), cmocka_unit_test(test_without_local_apics),
-	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))
+	  cmocka_unit_test(test_no_more_files), cmocka_unit_test(test_tracepoints),
+	  cmocka_unit_test(test_without_local_apics), cmocka_unit_test(test_findings_in_a_loop),
+	  cmocka_unit_test(test_more_findings_than_room))
