@@ -301,7 +301,7 @@ static void test_route_refused(void **state)
 			      "try irqfd 4096\nexpect error = ENOENT\n");
 }
 
-/* A rising line of a GSI with a route is its message. */
+/* A GSI with a route: a line of 1 is its message. */
 static void test_line_of_a_route(void **state)
 {
 	(void)state;
@@ -383,7 +383,7 @@ static void test_no_more_files(void **state)
 	(void)state;
 	if (run(IRQCHIP_SPLIT, text) == VERDICT_SKIP)
 		skip();
-	next = dup(0);
+	next = dup(1);
 	assert_true(next > 0);
 	close(next);
 	getrlimit(RLIMIT_NOFILE, &before);

@@ -174,8 +174,8 @@ static int do_signal(struct runner *r, const struct step *st, uint32_t gsi)
 }
 
 /*
- * In mode user as kvm_set_irq() has it: with the first route the chips' pins are GSIs no more; a message goes with a
- * rising line, and nobody hears whether any APIC took it.
+ * In mode user as kvm_set_irq() has it: with the first route the chips' pins are GSIs no more; each level of 1 is a
+ * message, and nobody hears whether any APIC took it.
  */
 static int line_of_ours(struct runner *r, uint32_t gsi, unsigned level)
 {
