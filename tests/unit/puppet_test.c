@@ -245,6 +245,23 @@ static void test_another_cpu_writes_the_mailbox(void **state)
 		    "expect cpu 1: guest.order[0x30] = 2\n");
 }
 
+/* Where there is nothing, an access over the end of a page exits for each of the two: to give it up is to complete both. */
+static void test_access_in_parts(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	for (unsigned m = 1; m < 3; m++) {
+		snprintf(text, sizeof(text),
+			 GUEST "cpu 0: guest %s\ntry cpu 0: guest read32 0x20000ffe\n"
+			       "expect error = EIO\nexpect exit = exit.mmio\n"
+			       "cpu 0: guest %s\ncpu 0: guest rdmsr 0x1b\n"
+			       "expect cpu 0: guest.result[8] = 1\n",
+			 modes[m], modes[m]);
+		gives(ALL_MODES, VERDICT_OK, text);
+	}
+}
+
 /* Any words at any place, and what comes of it. */
 static void test_at_random(void **state)
 {
@@ -276,4 +293,5 @@ TEST_MAIN(cmocka_unit_test(test_numbers_stay), cmocka_unit_test(test_texts),
 	  cmocka_unit_test(test_time_is_over), cmocka_unit_test(test_run_without_a_guest),
 	  cmocka_unit_test(test_as_many_cpus_as_there_may_be),
 	  cmocka_unit_test(test_branches_on_one_cpu), cmocka_unit_test(test_overwritten),
-	  cmocka_unit_test(test_another_cpu_writes_the_mailbox), cmocka_unit_test(test_at_random))
+	  cmocka_unit_test(test_another_cpu_writes_the_mailbox),
+	  cmocka_unit_test(test_access_in_parts), cmocka_unit_test(test_at_random))

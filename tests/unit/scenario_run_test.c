@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The scenario runner on the real /dev/kvm: verdicts, steps, objects and findings. */
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "scenario_rig.h"
 #include "util/clock.h"
@@ -287,6 +289,30 @@ static void test_routes(void **state)
 			      "try route 2000 dest=0 vector=0x50\nexpect error = ENOSPC\n");
 }
 
+/* KVM has 4096 GSIs; what it refuses is forgotten. */
+static void test_route_refused(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: set lapic.svr 0x1ff\n"
+			      "try route 4096 dest=0 vector=0x41\nexpect error = EINVAL\n"
+			      "route 4095 dest=0 vector=0x42\nirqfd 4095\n"
+			      "signal 4095\nwait 20\nexpect cpu 0: lapic.irr[0x42] = 1\n"
+			      "try irqfd 4096\nexpect error = ENOENT\n");
+}
+
+/* A GSI with a route: a line of 1 is its message. */
+static void test_line_of_a_route(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: set lapic.svr 0x1ff\n"
+			      "route 4 dest=0 vector=0x41\n"
+			      "irq_line 4 0\nexpect cpu 0: lapic.irr[0x41] = 0\n"
+			      "irq_line 4 1\nexpect cpu 0: lapic.irr[0x41] = 1\n"
+			      "irq_line 5 1\nirq_line 5 0\n");
+}
+
 static void test_wait(void **state)
 {
 	uint64_t start = clock_now_ns();
@@ -344,6 +370,35 @@ static void test_statistics_that_are_missing(void **state)
 		if (!strstr(result.why, strstr(names[i], *names[i] == 'v' ? "vm" : "stat")))
 			assert_non_null(strstr(result.why, "binary_stats_fd"));
 	}
+}
+
+/* A host that lacks nothing is no skip where the process has no room for one more file. */
+static void test_no_more_files(void **state)
+{
+	static const char text[] = HEADER("guard") "cpus 0\nexpect cpu 0: stat.exits >= 0\n"
+						   "expect trace.kvm_msi_set_irq >= 0\n";
+	struct rlimit before, now;
+	int next;
+
+	(void)state;
+	if (run(IRQCHIP_SPLIT, text) == VERDICT_SKIP)
+		skip();
+	next = dup(1);
+	assert_true(next > 0);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	now = before;
+	for (unsigned files = 1; files < 10; files++) {
+		enum verdict verdict;
+
+		now.rlim_cur = (rlim_t)next + files;
+		setrlimit(RLIMIT_NOFILE, &now);
+		verdict = run(IRQCHIP_SPLIT, text);
+		setrlimit(RLIMIT_NOFILE, &before);
+		if (verdict == VERDICT_SKIP)
+			fail_msg("%u files: %s", files, result.why);
+	}
+	assert_int_equal(result.verdict, VERDICT_OK);
 }
 
 static void test_tracepoints(void **state)
@@ -417,7 +472,9 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_msi), cmocka_unit_test(test_caps_come_first),
 	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
 	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_routes),
+	  cmocka_unit_test(test_route_refused), cmocka_unit_test(test_line_of_a_route),
 	  cmocka_unit_test(test_wait), cmocka_unit_test(test_cpuid_is_set),
 	  cmocka_unit_test(test_statistics), cmocka_unit_test(test_statistics_that_are_missing),
-	  cmocka_unit_test(test_tracepoints), cmocka_unit_test(test_without_local_apics),
-	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))
+	  cmocka_unit_test(test_no_more_files), cmocka_unit_test(test_tracepoints),
+	  cmocka_unit_test(test_without_local_apics), cmocka_unit_test(test_findings_in_a_loop),
+	  cmocka_unit_test(test_more_findings_than_room))

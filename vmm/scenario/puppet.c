@@ -10,6 +10,7 @@
 #include "util/clock.h"
 
 #define NSEC_PER_MSEC 1000000ull
+#define PARTS	      4096 /* of an access, at most */
 
 static uint32_t mailbox(unsigned cpu)
 {
@@ -34,13 +35,17 @@ void puppet_put(struct runner *r, unsigned cpu, uint32_t offset, uint64_t value,
 		__atomic_store_n((uint32_t *)at, (uint32_t)value, __ATOMIC_RELAXED);
 }
 
-/* The I/O that KVM_RUN exited for is completed at the next one, which must not come after a step that changes registers. */
+/*
+ * The I/O that KVM_RUN exited for is completed at the next one, which must not come after a step that changes registers.
+ * An access of many parts exits again for each.
+ */
 static int complete(struct target *t, unsigned cpu)
 {
-	int r;
+	int r = 0;
 
 	t->runs[cpu]->immediate_exit = 1;
-	r = kvm_vcpu_run(t->cpus[cpu]);
+	for (unsigned i = 0; i < PARTS && r == 0; i++)
+		r = kvm_vcpu_run(t->cpus[cpu]);
 	t->runs[cpu]->immediate_exit = 0;
 	return r == -EINTR ? 0 : r < 0 ? r : -EIO;
 }

@@ -8,6 +8,7 @@
 #include "scenario/runner.h"
 
 #define APIC_MSI_BASE 0xfee00000u
+#define GSIS	      4096 /* KVM_MAX_IRQ_ROUTES of x86 */
 
 static int message(struct runner *r, const struct step *st, struct kvm_msi *msi)
 {
@@ -51,14 +52,6 @@ static int do_msi(struct runner *r, const struct step *st)
 	return ret < 0 ? ret : send(r, &msi);
 }
 
-static int do_irq_line(struct runner *r, const struct step *st, uint32_t gsi)
-{
-	uint64_t level;
-	int ret = run_arg_below(r, st, 1, 2, &level);
-
-	return ret < 0 ? ret : r->run->t->ops->irq_line(r->run->t, gsi, (unsigned)level);
-}
-
 /* --- routes; under run.lock */
 
 static struct route *find(struct run *run, uint32_t gsi)
@@ -92,25 +85,41 @@ static int set_routes(struct run *run)
 	return kvm_vm_set_routes(run->t->vm, &table.head);
 }
 
+/* What KVM refuses changes nothing: else it would stand in each table from then on. */
+static int put_route(struct run *run, uint32_t gsi, const struct kvm_msi *msi)
+{
+	struct route *route = find(run, gsi), before;
+	unsigned n = run->nroutes;
+	int ret;
+
+	if (run->t->mode == IRQCHIP_USER && gsi >= GSIS)
+		return -EINVAL;
+	if (!route && n == SCENARIO_ROUTES)
+		return -ENOSPC;
+	if (!route) {
+		route = &run->routes[run->nroutes++];
+		*route = (struct route){.gsi = gsi, .eventfd = -1};
+	}
+	before = *route;
+	route->msi = *msi;
+	ret = set_routes(run);
+	if (ret < 0) {
+		*route = before;
+		run->nroutes = n;
+	}
+	return ret;
+}
+
 static int do_route(struct runner *r, const struct step *st, uint32_t gsi)
 {
-	struct run *run = r->run;
 	struct kvm_msi msi;
-	struct route *route;
 	int ret = message(r, st, &msi);
 
 	if (ret < 0)
 		return ret;
-	pthread_mutex_lock(&run->lock);
-	route = find(run, gsi);
-	if (!route && run->nroutes < SCENARIO_ROUTES) {
-		route = &run->routes[run->nroutes++];
-		*route = (struct route){.gsi = gsi, .eventfd = -1};
-	}
-	if (route)
-		route->msi = msi;
-	ret = route ? set_routes(run) : -ENOSPC;
-	pthread_mutex_unlock(&run->lock);
+	pthread_mutex_lock(&r->run->lock);
+	ret = put_route(r->run, gsi, &msi);
+	pthread_mutex_unlock(&r->run->lock);
 	return ret;
 }
 
@@ -162,6 +171,43 @@ static int do_signal(struct runner *r, const struct step *st, uint32_t gsi)
 		return ret < 0 ? ret : 0;
 	}
 	return eventfd_write(copy.eventfd, 1) < 0 ? -errno : 0;
+}
+
+/*
+ * In mode user as kvm_set_irq() has it: with the first route the chips' pins are GSIs no more; each level of 1 is a
+ * message, and nobody hears whether any APIC took it.
+ */
+static int line_of_ours(struct runner *r, uint32_t gsi, unsigned level)
+{
+	struct target *t = r->run->t;
+	struct route *route;
+	struct kvm_msi msi = {0};
+	bool any, here;
+
+	pthread_mutex_lock(&r->run->lock);
+	any = r->run->nroutes;
+	route = find(r->run, gsi);
+	here = route;
+	if (route)
+		msi = route->msi;
+	pthread_mutex_unlock(&r->run->lock);
+	if (!any)
+		return t->ops->irq_line(t, gsi, level);
+	if (here && level)
+		t->ops->signal_msi(t, &msi);
+	return 0;
+}
+
+static int do_irq_line(struct runner *r, const struct step *st, uint32_t gsi)
+{
+	uint64_t level;
+	int ret = run_arg_below(r, st, 1, 2, &level);
+
+	if (ret < 0)
+		return ret;
+	if (r->run->t->mode == IRQCHIP_USER)
+		return line_of_ours(r, gsi, (unsigned)level);
+	return r->run->t->ops->irq_line(r->run->t, gsi, (unsigned)level);
 }
 
 void run_close_routes(struct run *run)

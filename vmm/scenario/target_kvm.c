@@ -170,7 +170,7 @@ static int create_vm(struct target *t, struct error *err)
 	t->run_size = kvm_run_size(t->kvm);
 	t->vm = kvm_vm_create(t->kvm);
 	if (t->vm < 0)
-		return error_set(err, EXIT_SKIP, "KVM_CREATE_VM: %s", strerror(-t->vm));
+		return error_set(err, run_code_of(-t->vm), "KVM_CREATE_VM: %s", strerror(-t->vm));
 	if (create_irqchip(t, err) < 0 || (t->s->guest && create_memory(t, err) < 0))
 		return -1;
 	/* The first one is the boot CPU; KVM takes CPU 0 for it on its own. */

@@ -33,7 +33,7 @@ static int find_stat(int fd, const struct watched *w, struct error *err)
 	if (r == -ENOENT)
 		return error_set(err, EXIT_SKIP, "needs `%s.%s`: not among this KVM's statistics",
 				 w->object->name, w->name);
-	return r < 0 ? error_set(err, EXIT_SKIP, "needs `%s.%s`: KVM_GET_STATS_FD: %s",
+	return r < 0 ? error_set(err, run_code_of(-r), "needs `%s.%s`: KVM_GET_STATS_FD: %s",
 				 w->object->name, w->name, strerror(-r))
 		     : 0;
 }
@@ -45,7 +45,7 @@ static int find_stats(int kvm, const struct scenario *s, struct error *err)
 	int r = 0;
 
 	if (vcpu < 0)
-		r = error_set(err, EXIT_SKIP, "%s: %s",
+		r = error_set(err, run_code_of(-vcpu), "%s: %s",
 			      vm < 0 ? "KVM_CREATE_VM" : "KVM_CREATE_VCPU", strerror(-vcpu));
 	for (unsigned i = 0; r == 0 && i < s->nwatched; i++)
 		if (s->watched[i].object->kind != OBJECT_TRACE)
@@ -143,10 +143,10 @@ static int open_trace(const char *name, int *fd, struct error *err)
 		return error_set(err, EXIT_SKIP,
 				 "needs `trace.%s`: this kernel has no event kvm:%s", name, name);
 	if (id < 0)
-		return error_set(err, EXIT_SKIP, "needs to read %s, for `trace.%s`: %s", tracefs,
-				 name, strerror(-id));
+		return error_set(err, run_code_of(-id), "needs to read %s, for `trace.%s`: %s",
+				 tracefs, name, strerror(-id));
 	*fd = count_event((uint64_t)id);
-	return *fd < 0 ? error_set(err, EXIT_SKIP,
+	return *fd < 0 ? error_set(err, run_code_of(-*fd),
 				   "needs perf_event_open(), for `trace.%s`: %s "
 				   "(see kernel.perf_event_paranoid)",
 				   name, strerror(-*fd))
