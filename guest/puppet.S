@@ -170,8 +170,8 @@ interrupt64:
 	je 1f
 	cmp $LAST_FAULT, %eax
 	jbe fault64
-1:	mov PUPPET_TAKEN(%rbp), %ecx
-	incl PUPPET_TAKEN(%rbp)
+1:	mov $1, %ecx
+	xadd %ecx, PUPPET_TAKEN(%rbp) # in one: an NMI may come
 	incl PUPPET_COUNTS(%rbp, %rax, 4)
 	and $PUPPET_ORDERS - 1, %ecx
 	shl $4, %ecx
@@ -266,8 +266,8 @@ interrupt32:
 	je 1f
 	cmp $LAST_FAULT, %eax
 	jbe fault32
-1:	mov PUPPET_TAKEN(%ebp), %ecx
-	incl PUPPET_TAKEN(%ebp)
+1:	mov $1, %ecx
+	xadd %ecx, PUPPET_TAKEN(%ebp)
 	incl PUPPET_COUNTS(%ebp, %eax, 4)
 	and $PUPPET_ORDERS - 1, %ecx
 	shl $4, %ecx
@@ -404,8 +404,9 @@ interrupt16:
 1:	mov %ax, %bx
 	shl $2, %bx
 	incl PUPPET_COUNTS(%bx)
-	mov PUPPET_TAKEN, %bx
-	incl PUPPET_TAKEN
+	mov $1, %ecx
+	xadd %ecx, PUPPET_TAKEN
+	mov %cx, %bx
 	and $PUPPET_ORDERS - 1, %bx
 	shl $4, %bx
 	mov %eax, PUPPET_ORDER + 8(%bx)

@@ -5,11 +5,14 @@
 #include "lib/report.h"
 #include "lib/x86.h"
 
-#define UART_THR  0
-#define UART_LSR  5
-#define LSR_THRE  0x20
-#define LINE_MAX  400
-#define POLLS_MAX 100000 /* a transmitter that stays busy this long does not exist */
+#define UART_THR   0
+#define UART_FCR   2
+#define UART_LSR   5
+#define FCR_ENABLE 0x01
+#define FIFO	   16 /* bytes, empty when THRE is set */
+#define LSR_THRE   0x20
+#define LINE_MAX   400
+#define POLLS_MAX  100000 /* a transmitter that stays busy this long does not exist */
 
 /* Where the tree is unreadable, this still has to be said and the machine ended. */
 #define PC_SERIAL     0x3f8
@@ -17,24 +20,39 @@
 
 static struct spinlock console_lock;
 
-static void put_char(char c)
+/* A FIFO at a time: each look at LSR is an exit, as each byte is. */
+static void put(uint16_t port, const char *s, size_t n)
+{
+	while (n) {
+		size_t piece = n < FIFO ? n : FIFO;
+
+		n -= piece;
+		for (unsigned i = 0; !(inb((uint16_t)(port + UART_LSR)) & LSR_THRE); i++)
+			if (i == POLLS_MAX)
+				return;
+		while (piece--)
+			outb((uint16_t)(port + UART_THR), (uint8_t)*s++);
+	}
+}
+
+static void put_line(const char *s)
 {
 	uint16_t port = board.ncpus ? board.serial_port : PC_SERIAL;
 
 	if (!port)
 		return;
-	for (unsigned n = 0; !(inb((uint16_t)(port + UART_LSR)) & LSR_THRE); n++)
-		if (n == POLLS_MAX)
-			return;
-	outb((uint16_t)(port + UART_THR), (uint8_t)c);
-}
+	outb((uint16_t)(port + UART_FCR), FCR_ENABLE);
+	while (*s) {
+		size_t n = 0;
 
-static void put_line(const char *s)
-{
-	for (; *s; s++) {
-		if (*s == '\n')
-			put_char('\r');
-		put_char(*s);
+		while (s[n] && s[n] != '\n')
+			n++;
+		put(port, s, n);
+		s += n;
+		if (*s == '\n') {
+			put(port, "\r\n", 2);
+			s++;
+		}
 	}
 }
 

@@ -82,7 +82,7 @@ bool console_putc(struct console *c, uint8_t byte)
 		return false;
 	}
 	c->out_ring[(c->out_tail + c->out_len++) % OUTPUT_RING] = byte;
-	if (c->out_len == OUTPUT_RING)
+	if (console_full(c))
 		c->was_full = true;
 	if (c->output == OUTPUT_IDLE) {
 		c->output = OUTPUT_DRAINING;
@@ -93,7 +93,7 @@ bool console_putc(struct console *c, uint8_t byte)
 
 bool console_full(const struct console *c)
 {
-	return c->out_len == OUTPUT_RING;
+	return OUTPUT_RING - c->out_len < CONSOLE_FIFO;
 }
 
 uint64_t console_lost(const struct console *c)
@@ -103,7 +103,7 @@ uint64_t console_lost(const struct console *c)
 
 static void tell_drained(struct console *c)
 {
-	if (!c->was_full)
+	if (!c->was_full || console_full(c))
 		return;
 	c->was_full = false;
 	c->events.drained(c->events.ctx);

@@ -19,7 +19,7 @@ enum console_kind { CONSOLE_STDIO, CONSOLE_NULL, CONSOLE_FILE };
 struct console_events {
 	size_t (*room)(void *ctx); /* how many input bytes the receiver can take now */
 	void (*input)(void *ctx, uint8_t byte);
-	void (*drained)(void *ctx);	      /* the ring has room again after it was full */
+	void (*drained)(void *ctx);	      /* console_full() is over */
 	void (*quit)(void *ctx);	      /* the user typed Ctrl-A x */
 	void (*failed)(void *ctx, int error); /* once: output is gone (EPIPE, ENOSPC, ...) */
 	void *ctx;
@@ -34,8 +34,12 @@ struct console;
 struct console *console_open(struct loop *loop, enum console_kind kind, const char *path,
 			     const struct console_events *events, struct error *err);
 
+/* Bytes of a 16550A's transmit FIFO: what a driver writes once it has seen THRE. */
+#define CONSOLE_FIFO 16
+
 /*
- * False, with the byte counted as lost, when the ring is full. Any thread, under the loop's guard.
+ * False, with the byte counted as lost, when the ring has no room; console_full() is true from fewer than
+ * CONSOLE_FIFO bytes of room on. Any thread, under the loop's guard.
  */
 bool console_putc(struct console *c, uint8_t byte);
 bool console_full(const struct console *c);

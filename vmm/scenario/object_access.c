@@ -64,12 +64,19 @@ static uint32_t mail_offset(const struct object_ref *ref)
 	return ref->object->arg + ref->object->flag * ref->index;
 }
 
-/* KVM of 5.10 and 6.1 leaves nent as it was given. */
+/* KVM of 5.10 and 6.1 leaves nent as it was given, which may be more than it takes. */
 static int load_cpuid(int fd, struct cpuid_room *room)
 {
+	static const struct kvm_cpuid_entry2 none;
+	int r;
+
 	memset(room, 0, sizeof(*room));
 	room->head.nent = CPUID_ENTRIES;
-	return kvm_vcpu_get_cpuid(fd, &room->head);
+	r = kvm_vcpu_get_cpuid(fd, &room->head);
+	while (r == 0 && room->head.nent > 0 &&
+	       memcmp(&room->entries[room->head.nent - 1], &none, sizeof(none)) == 0)
+		room->head.nent--;
+	return r;
 }
 
 /* One register of the leaf's first subleaf, or NULL. */
