@@ -56,11 +56,11 @@ const struct helper_text emit_access[HELPERS] = {
 "	return set_lapic(vcpu, reg, value ? old | bit : old & ~bit);\n"
 "}\n", {HELPER_GET_LAPIC, HELPER_SET_LAPIC}},
 	[HELPER_RELOAD_LAPIC] = {
-"static int reload_lapic(int vcpu)\n"
+"static int reload_lapic(int from, int to)\n"
 "{\n"
 "	struct kvm_lapic_state s;\n"
 "\n"
-"	return ioctl(vcpu, KVM_GET_LAPIC, &s) < 0 ? -1 : ioctl(vcpu, KVM_SET_LAPIC, &s);\n"
+"	return ioctl(from, KVM_GET_LAPIC, &s) < 0 ? -1 : ioctl(to, KVM_SET_LAPIC, &s);\n"
 "}\n", {0}},
 	[HELPER_GET_MSR] = {
 "static uint64_t get_msr(int vcpu, uint32_t index)\n"
