@@ -170,8 +170,8 @@ cpu 0: set cpuid.1.ebx[31:24] 7
 expect cpu 0: cpuid.1.ebx = old & 0xffffff | 0x07000000
 cpu 0: set cpuid.1.ebx old
 expect cpu 0: cpuid.1.ebx = old
-try cpu 0: set cpuid.0x1fff.eax 1
-expect error = ENOENT
+cpu 0: set cpuid.0x1fff.eax 5
+expect cpu 0: cpuid.0x1fff.eax = 5
 try cpu 0: set cpuid.1.ecx old << 32 | 1 << 40
 expect error = ERANGE
 expect cpu 0: cpuid.0.eax != 0

@@ -292,6 +292,7 @@ static void steps_of_a_cpu(void **state)
 		const char *arg;
 	} rows[] = {
 		{"cpu 1: reload lapic", STEP_SAVE, NULL},
+		{"cpu 1: reload lapic from 0", STEP_SAVE, NULL},
 		{"cpu 1: pump", STEP_PUMP, NULL},
 		{"cpu 1: nmi", STEP_NMI, NULL},
 		{"cpu 1: interrupt 0x20", STEP_INTERRUPT, "32 "},

@@ -171,6 +171,8 @@ static void test_objects(void **state)
 			      "cpu 0: set sregs.apic_base.mode xapic\n"
 			      "cpu 0: set lapic.tpr 0x25\ncpu 0: reload lapic\n"
 			      "expect cpu 0: lapic.tpr = 0x25\n"
+			      "cpu 1: reload lapic from 0\nexpect cpu 1: lapic.tpr = 0x25\n"
+			      "expect cpu 1: lapic.id = 0\n"
 			      "expect cpu 0: sregs.cr8 = 2\n"
 			      "cpu 0: set sregs.cr8 3\nexpect cpu 0: lapic.tpr = 0x30\n"
 			      "expect cpu 0: msr.apic_base[8] = 1\n"
@@ -183,6 +185,18 @@ static void test_boot_cpu_is_the_first(void **state)
 	gives(ALL_MODES, VERDICT_OK,
 	      HEADER("guard") "cpus 3 0\nexpect cpu 3: msr.apic_base[8] = 1\n"
 			      "expect cpu 0: msr.apic_base[8] = 0\n");
+}
+
+static void test_boot_cpu(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "cpus 0 1\nboot_cpu 1\nexpect cpu 1: msr.apic_base[8] = 1\n"
+			      "expect cpu 0: msr.apic_base[8] = 0\n");
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ntry boot_cpu 0x100000000\nexpect error = ERANGE\n");
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_ERROR,
+	      HEADER("guard") "cpus 0\nboot_cpu 0x100000000\nexpect cpu 0: mp_state = runnable\n");
 }
 
 static void test_msi(void **state)
@@ -331,7 +345,10 @@ static void test_cpuid_is_set(void **state)
 	      HEADER("guard") "needs cpuid.x2apic\ncpus 0\n"
 			      "cpu 0: set cpuid.1.ecx 0\nexpect cpu 0: cpuid.1.ecx[21] = 0\n"
 			      "try cpu 0: set apic_base.mode x2apic\nexpect error = ENOENT\n"
-			      "try cpu 0: set cpuid.0x12345.eax 0\nexpect error = ENOENT\n");
+			      "cpu 0: set cpuid.0x12345.ebx 5\ncpu 0: set cpuid.0x12345.edx 6\n"
+			      "expect cpu 0: cpuid.0x12345.ebx = 5\n"
+			      "expect cpu 0: cpuid.0x12345.eax = 0\n"
+			      "expect cpu 0: cpuid.0x12345.edx = 6\n");
 	assert_int_equal(run(IRQCHIP_USER, HEADER("guard") "cpus 0\ntry cpu 0: set cpuid.1.ecx 0\n"
 							   "expect error = EOPNOTSUPP\n"),
 			 VERDICT_OK);
@@ -469,12 +486,12 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_skip_names_what_is_missing), cmocka_unit_test(test_try),
 	  cmocka_unit_test(test_expressions), cmocka_unit_test(test_slices),
 	  cmocka_unit_test(test_objects), cmocka_unit_test(test_boot_cpu_is_the_first),
-	  cmocka_unit_test(test_msi), cmocka_unit_test(test_caps_come_first),
-	  cmocka_unit_test(test_cap_ahead_of_cpus), cmocka_unit_test(test_pump),
-	  cmocka_unit_test(test_other_steps), cmocka_unit_test(test_routes),
-	  cmocka_unit_test(test_route_refused), cmocka_unit_test(test_line_of_a_route),
-	  cmocka_unit_test(test_wait), cmocka_unit_test(test_cpuid_is_set),
-	  cmocka_unit_test(test_statistics), cmocka_unit_test(test_statistics_that_are_missing),
-	  cmocka_unit_test(test_no_more_files), cmocka_unit_test(test_tracepoints),
-	  cmocka_unit_test(test_without_local_apics), cmocka_unit_test(test_findings_in_a_loop),
-	  cmocka_unit_test(test_more_findings_than_room))
+	  cmocka_unit_test(test_boot_cpu), cmocka_unit_test(test_msi),
+	  cmocka_unit_test(test_caps_come_first), cmocka_unit_test(test_cap_ahead_of_cpus),
+	  cmocka_unit_test(test_pump), cmocka_unit_test(test_other_steps),
+	  cmocka_unit_test(test_routes), cmocka_unit_test(test_route_refused),
+	  cmocka_unit_test(test_line_of_a_route), cmocka_unit_test(test_wait),
+	  cmocka_unit_test(test_cpuid_is_set), cmocka_unit_test(test_statistics),
+	  cmocka_unit_test(test_statistics_that_are_missing), cmocka_unit_test(test_no_more_files),
+	  cmocka_unit_test(test_tracepoints), cmocka_unit_test(test_without_local_apics),
+	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))

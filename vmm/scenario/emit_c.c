@@ -87,8 +87,9 @@ static void define_caps(const struct scenario *s, FILE *f)
 		if (s->needs[i].kind == NEED_CAP)
 			define_cap(f, emit_need_cap(&s->needs[i]));
 	/* `cap` stands ahead of all other steps. */
-	for (size_t i = 0; i < s->steps.n && s->steps.steps[i].kind == STEP_CAP; i++)
-		define_cap(f, s->steps.steps[i].name);
+	for (size_t i = 0; i < s->steps.n && step_is_early(&s->steps.steps[i]); i++)
+		if (s->steps.steps[i].kind == STEP_CAP)
+			define_cap(f, s->steps.steps[i].name);
 }
 
 static void includes(const struct emitter *e, FILE *f)
@@ -206,7 +207,7 @@ static void body(struct emitter *e)
 	const struct step_list *all = &e->s->steps;
 	struct step_list part = {.steps = all->steps};
 
-	while (part.n < all->n && all->steps[part.n].kind == STEP_CAP)
+	while (part.n < all->n && step_is_early(&all->steps[part.n]))
 		part.n++;
 	emit_next_line(e, true);
 	/* The first one is the boot CPU; KVM takes CPU 0 for it on its own. */

@@ -86,11 +86,11 @@ const struct helper_text emit_access[HELPERS] = {
 "	return ioctl(vcpu, KVM_SET_LAPIC, &s);\n"
 "}\n", {HELPER_LAPIC_BYTE}},
 	[HELPER_RELOAD_LAPIC] = {
-"static int reload_lapic(int vcpu)\n"
+"static int reload_lapic(int from, int to)\n"
 "{\n"
 "	struct kvm_lapic_state s;\n"
 "\n"
-"	return ioctl(vcpu, KVM_GET_LAPIC, &s) < 0 ? -1 : ioctl(vcpu, KVM_SET_LAPIC, &s);\n"
+"	return ioctl(from, KVM_GET_LAPIC, &s) < 0 ? -1 : ioctl(to, KVM_SET_LAPIC, &s);\n"
 "}\n", {0}},
 	[HELPER_GET_MSR] = {
 "static uint64_t get_msr(int vcpu, uint32_t index)\n"
@@ -191,11 +191,14 @@ const struct helper_text emit_access[HELPERS] = {
 "	return ioctl(vcpu, KVM_GET_MP_STATE, &s);\n"
 "}\n", {0}},
 	[HELPER_CPUID_REGISTER] = {
-"/* In what the vCPU was given, which has as many entries as `supported`. reg: 0 EAX to 3 EDX */\n"
+"/* In what the vCPU was given. reg: 0 EAX to 3 EDX. KVM of 5.10 and 6.1 leaves nent as it was given. */\n"
 "static uint32_t *cpuid_register(int vcpu, struct cpuid *c, uint32_t leaf, unsigned reg)\n"
 "{\n"
-"	c->head.nent = supported.head.nent;\n"
+"	memset(c, 0, sizeof(*c));\n"
+"	c->head.nent = CPUID_ENTRIES;\n"
 "	must(ioctl(vcpu, KVM_GET_CPUID2, c));\n"
+"	while (c->head.nent && !c->entries[c->head.nent - 1].function && !c->entries[c->head.nent - 1].ebx)\n"
+"		c->head.nent--;\n"
 "	for (unsigned i = 0; i < c->head.nent; i++) {\n"
 "		struct kvm_cpuid_entry2 *e = &c->entries[i];\n"
 "\n"
@@ -213,12 +216,19 @@ const struct helper_text emit_access[HELPERS] = {
 "	return value ? *value : 0;\n"
 "}\n", {HELPER_CPUID_REGISTER}},
 	[HELPER_SET_CPUID] = {
+"/* A leaf that is not there is added. */\n"
 "static int set_cpuid(int vcpu, uint32_t leaf, unsigned reg, uint32_t value)\n"
 "{\n"
 "	struct cpuid c;\n"
 "	uint32_t *to = cpuid_register(vcpu, &c, leaf, reg);\n"
 "\n"
-"	errno = ENOENT;\n"
+"	if (!to && c.head.nent < CPUID_ENTRIES) {\n"
+"		struct kvm_cpuid_entry2 *e = &c.entries[c.head.nent++];\n"
+"\n"
+"		e->function = leaf;\n"
+"		to = (uint32_t *[]){&e->eax, &e->ebx, &e->ecx, &e->edx}[reg];\n"
+"	}\n"
+"	errno = E2BIG;\n"
 "	if (!to)\n"
 "		return -1;\n"
 "	*to = value;\n"

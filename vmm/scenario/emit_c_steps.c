@@ -163,6 +163,14 @@ static void step_cap(struct emitter *e, const struct step *st)
 	emit_end(e);
 }
 
+static void step_boot_cpu(struct emitter *e, const struct step *st)
+{
+	begin(e, 32);
+	fputs("ioctl(vm, KVM_SET_BOOT_CPU_ID, (unsigned long)", e->now->f);
+	emit_argument(e, &st->args[0], 32);
+	emit_end(e);
+}
+
 static void step_create(struct emitter *e, const struct step *st)
 {
 	emit_begin_one(e, 64);
@@ -238,6 +246,17 @@ static void step_of_cpu(struct emitter *e, const struct step *st, enum helper h,
 		fputs(", ", e->now->f);
 		emit_argument(e, &st->args[0], bits);
 	}
+	emit_end(e);
+}
+
+static void step_reload(struct emitter *e, const struct step *st)
+{
+	emit_use(e, HELPER_RELOAD_LAPIC);
+	begin(e, 64);
+	fputs("reload_lapic(", e->now->f);
+	emit_cpu(e, st->from);
+	fputs(", ", e->now->f);
+	emit_cpu(e, st->cpu);
 	emit_end(e);
 }
 
@@ -365,6 +384,9 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_CAP:
 		step_cap(e, st);
 		break;
+	case STEP_BOOT_CPU:
+		step_boot_cpu(e, st);
+		break;
 	case STEP_CREATE:
 		step_create(e, st);
 		break;
@@ -394,7 +416,7 @@ static void emit_step(struct emitter *e, const struct step *st)
 		step_of_cpu(e, st, HELPER_PUMP, "pump", 64);
 		break;
 	case STEP_SAVE:
-		step_of_cpu(e, st, HELPER_RELOAD_LAPIC, "reload_lapic", 64);
+		step_reload(e, st);
 		break;
 	case STEP_DEBUG:
 		step_of_cpu(e, st, HELPER_GUEST_DEBUG, "guest_debug", 32);

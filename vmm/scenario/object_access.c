@@ -64,17 +64,17 @@ static uint32_t mail_offset(const struct object_ref *ref)
 	return ref->object->arg + ref->object->flag * ref->index;
 }
 
-/* KVM of 5.10 and 6.1 leaves nent as it was given, which may be more than it takes. */
+/* KVM of 5.10 and 6.1 leaves nent as it was given; leaf 0 has its vendor in it. */
 static int load_cpuid(int fd, struct cpuid_room *room)
 {
-	static const struct kvm_cpuid_entry2 none;
+	const struct kvm_cpuid_entry2 *e = room->entries;
 	int r;
 
 	memset(room, 0, sizeof(*room));
 	room->head.nent = CPUID_ENTRIES;
 	r = kvm_vcpu_get_cpuid(fd, &room->head);
-	while (r == 0 && room->head.nent > 0 &&
-	       memcmp(&room->entries[room->head.nent - 1], &none, sizeof(none)) == 0)
+	while (r == 0 && room->head.nent && !e[room->head.nent - 1].function &&
+	       !e[room->head.nent - 1].ebx)
 		room->head.nent--;
 	return r;
 }
@@ -102,7 +102,7 @@ static int cpuid_get(int fd, const struct object_ref *ref, uint64_t *value)
 	return r;
 }
 
-/* Our own local APIC would not hear of it. */
+/* A leaf that is not there is added. Our own local APIC would not hear of any. */
 static int cpuid_set(const struct target *t, int fd, const struct object_ref *ref, uint64_t value)
 {
 	struct cpuid_room room;
@@ -112,8 +112,12 @@ static int cpuid_set(const struct target *t, int fd, const struct object_ref *re
 	if (r < 0)
 		return r;
 	reg = cpuid_register(&room, ref);
+	if (!reg && room.head.nent < CPUID_ENTRIES) {
+		room.entries[room.head.nent++].function = ref->index >> 8;
+		reg = cpuid_register(&room, ref);
+	}
 	if (!reg)
-		return -ENOENT;
+		return -E2BIG;
 	*reg = (uint32_t)value;
 	return kvm_vcpu_set_cpuid(fd, &room.head);
 }

@@ -62,8 +62,15 @@ static int cpu_set(struct parser *p, struct step *st)
 
 static int cpu_reload(struct parser *p, struct step *st)
 {
-	(void)st;
-	return parse_take(p, "lapic");
+	st->from = st->cpu;
+	if (parse_take(p, "lapic") < 0)
+		return -1;
+	if (!token_is(&p->tok, "from"))
+		return p->tok.kind == TOKEN_END
+			       ? 0
+			       : parse_expected(p, &p->tok, "'from' or the end of the line");
+	parse_advance(p);
+	return parse_cpu_id(p, &st->from);
 }
 
 static int one_arg(struct parser *p, struct step *st)
@@ -229,6 +236,7 @@ static int step_expect(struct parser *p, struct step *st)
 
 static const struct statement steps[] = {
 	{"cap", step_cap, STEP_CAP, true},
+	{"boot_cpu", one_arg, STEP_BOOT_CPU, true},
 	{"create", step_create, STEP_CREATE, true},
 	{"cpu", step_cpu, STEP_SET, true},
 	{"msi", step_msi, STEP_MSI, true},
@@ -308,8 +316,8 @@ static int check_place(struct parser *p, const struct statement *s, bool tried, 
 		return parse_expected(p, &p->tok, "%s", expected);
 	if (tried && !s->can_be_tried)
 		return parse_expected(p, &p->tok, "a step that can be refused");
-	if (s->kind == STEP_CAP && p->after_caps)
-		return parse_expected(p, &p->tok, "'cap' ahead of all other steps");
+	if (s->kind <= STEP_BOOT_CPU && p->after_caps)
+		return parse_expected(p, &p->tok, "'%s' ahead of all other steps", s->name);
 	if (s->kind == STEP_PARALLEL && p->in_parallel)
 		return parse_expected(p, &p->tok, "no 'parallel' inside of another");
 	if ((s->kind == STEP_REPEAT || s->kind == STEP_PARALLEL) && nesting == SCENARIO_NESTING)
@@ -332,7 +340,7 @@ static int parse_step(struct parser *p, struct step_list *list, unsigned nesting
 	s = find(p, steps, COUNT(steps));
 	if (check_place(p, s, tried, nesting) < 0)
 		return -1;
-	p->after_caps |= s->kind != STEP_CAP;
+	p->after_caps |= s->kind > STEP_BOOT_CPU;
 	st = add_step(p, list);
 	if (!st)
 		return -1;

@@ -61,7 +61,7 @@ static bool run_all(struct runner *r)
 	const struct step_list *all = &run->s->steps;
 	struct step_list part = {.steps = all->steps};
 
-	while (part.n < all->n && all->steps[part.n].kind == STEP_CAP)
+	while (part.n < all->n && step_is_early(&all->steps[part.n]))
 		part.n++;
 	if (!run_list(r, &part))
 		return false;

@@ -25,6 +25,15 @@ static int do_cap(struct runner *r, const struct step *st)
 	return r->run->t->ops->enable_cap(r->run->t, cap, value);
 }
 
+static int do_boot_cpu(struct runner *r, const struct step *st)
+{
+	struct target *t = r->run->t;
+	uint64_t id;
+	int ret = run_arg_below(r, st, 0, 1ull << 32, &id);
+
+	return ret < 0 ? ret : kvm_vm_set_boot_cpu(t->vm, (uint32_t)id);
+}
+
 static int do_create(struct runner *r, const struct step *st)
 {
 	return r->run->t->ops->create_cpu(r->run->t, (unsigned)st->cpu);
@@ -72,8 +81,10 @@ static int do_pump(struct runner *r, const struct step *st)
 static int do_reload(struct runner *r, const struct step *st)
 {
 	struct kvm_lapic_state s;
-	int ret = r->run->t->ops->get_lapic(r->run->t, (unsigned)st->cpu, &s);
+	int ret = -EINVAL;
 
+	if (target_fd(r->run->t, (unsigned)st->from) >= 0)
+		ret = r->run->t->ops->get_lapic(r->run->t, (unsigned)st->from, &s);
 	return ret < 0 ? ret : r->run->t->ops->set_lapic(r->run->t, (unsigned)st->cpu, &s);
 }
 
@@ -187,14 +198,29 @@ static int do_expect(struct runner *r, const struct step *st)
 }
 
 static int (*const actions[])(struct runner *r, const struct step *st) = {
-	[STEP_CAP] = do_cap,	      [STEP_CREATE] = do_create,    [STEP_SET] = do_set,
-	[STEP_LET] = do_let,	      [STEP_EXPECT] = do_expect,    [STEP_MSI] = run_irq,
-	[STEP_IRQ_LINE] = run_irq,    [STEP_NMI] = do_nmi,	    [STEP_INTERRUPT] = do_interrupt,
-	[STEP_PUMP] = do_pump,	      [STEP_SAVE] = do_reload,	    [STEP_DEBUG] = do_debug,
-	[STEP_RUN] = do_run,	      [STEP_ENTER] = run_guest,	    [STEP_GUEST] = run_guest,
-	[STEP_GUEST_GET] = run_guest, [STEP_GUEST_SET] = run_guest, [STEP_GUEST_IPI] = run_guest,
-	[STEP_ROUTE] = run_irq,	      [STEP_IRQFD] = run_irq,	    [STEP_SIGNAL] = run_irq,
+	[STEP_CAP] = do_cap,
+	[STEP_CREATE] = do_create,
+	[STEP_SET] = do_set,
+	[STEP_LET] = do_let,
+	[STEP_EXPECT] = do_expect,
+	[STEP_MSI] = run_irq,
+	[STEP_IRQ_LINE] = run_irq,
+	[STEP_NMI] = do_nmi,
+	[STEP_INTERRUPT] = do_interrupt,
+	[STEP_PUMP] = do_pump,
+	[STEP_SAVE] = do_reload,
+	[STEP_DEBUG] = do_debug,
+	[STEP_RUN] = do_run,
+	[STEP_ENTER] = run_guest,
+	[STEP_GUEST] = run_guest,
+	[STEP_GUEST_GET] = run_guest,
+	[STEP_GUEST_SET] = run_guest,
+	[STEP_GUEST_IPI] = run_guest,
+	[STEP_ROUTE] = run_irq,
+	[STEP_IRQFD] = run_irq,
+	[STEP_SIGNAL] = run_irq,
 	[STEP_WAIT] = do_wait,
+	[STEP_BOOT_CPU] = do_boot_cpu,
 };
 
 /* --- one after the other */

@@ -65,7 +65,9 @@ struct expr {
 enum comparison { CMP_EQ, CMP_NE, CMP_LT, CMP_LE, CMP_GT, CMP_GE };
 
 enum step_kind {
-	STEP_CAP, /* cap NAME [ARG]: KVM_ENABLE_CAP on the VM; name, args[0] */
+	/* Those of a VM that has no vCPU yet are first: step_is_early(). */
+	STEP_CAP,      /* cap NAME [ARG]: KVM_ENABLE_CAP on the VM; name, args[0] */
+	STEP_BOOT_CPU, /* boot_cpu EXPR: KVM_SET_BOOT_CPU_ID */
 	STEP_CREATE, /* create cpu ID: KVM_CREATE_VCPU (and CPUID); those of `cpus` are created first */
 	STEP_SET,      /* [cpu ID:] set OBJECT EXPR: object, args[0] */
 	STEP_LET,      /* let NAME EXPR: variable, args[0] */
@@ -79,9 +81,9 @@ enum step_kind {
 	STEP_NMI,	/* cpu ID: nmi */
 	STEP_INTERRUPT, /* cpu ID: interrupt VECTOR */
 	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
-	STEP_SAVE,	/* cpu ID: reload lapic: KVM_GET_LAPIC, then KVM_SET_LAPIC of the same */
-	STEP_DEBUG,	/* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
-	STEP_RUN,	/* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
+	STEP_SAVE, /* cpu ID: reload lapic [from ID]: KVM_GET_LAPIC of `from`, KVM_SET_LAPIC of the same */
+	STEP_DEBUG, /* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
+	STEP_RUN,   /* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
 	/* By the puppet, which the CPU runs: scenario/puppet.h */
 	STEP_ENTER,	/* cpu ID: guest long: op is an enum puppet_mode */
 	STEP_GUEST,	/* cpu ID: guest OPERATION [A [B]] [within MS]: op, args[0], [1], [2] */
@@ -113,8 +115,8 @@ struct step {
 	unsigned line;
 	const char *
 		text; /* the line as it stands, without indentation and comment; owned by the scenario */
-	bool tried;  /* `try STEP`: a refusal is no error, object `error` has its errno */
-	int32_t cpu; /* index into cpus, or -1 */
+	bool tried;	   /* `try STEP`: a refusal is no error, object `error` has its errno */
+	int32_t cpu, from; /* indices into cpus, or -1 */
 	const char *name;
 	unsigned variable, op;
 	struct object_ref object;
@@ -127,6 +129,11 @@ struct step {
 	struct step_list *branches;
 	unsigned nbranches;
 };
+
+static inline bool step_is_early(const struct step *st)
+{
+	return st->kind <= STEP_BOOT_CPU;
+}
 
 struct step_list {
 	struct step *steps;
