@@ -165,7 +165,7 @@ static void step_cap(struct emitter *e, const struct step *st)
 
 static void step_boot_cpu(struct emitter *e, const struct step *st)
 {
-	begin(e, 32);
+	emit_begin_one(e, 32);
 	fputs("ioctl(vm, KVM_SET_BOOT_CPU_ID, (unsigned long)", e->now->f);
 	emit_argument(e, &st->args[0], 32);
 	emit_end(e);
@@ -252,7 +252,7 @@ static void step_of_cpu(struct emitter *e, const struct step *st, enum helper h,
 static void step_reload(struct emitter *e, const struct step *st)
 {
 	emit_use(e, HELPER_RELOAD_LAPIC);
-	begin(e, 64);
+	emit_begin_one(e, 64);
 	fputs("reload_lapic(", e->now->f);
 	emit_cpu(e, st->from);
 	fputs(", ", e->now->f);
