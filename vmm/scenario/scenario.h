@@ -114,6 +114,7 @@ struct step {
 	const char *
 		text; /* the line as it stands, without indentation and comment; owned by the scenario */
 	bool tried;  /* `try STEP`: a refusal is no error, object `error` has its errno */
+	bool resample; /* STEP_IRQFD: with a resamplefd */
 	int32_t cpu; /* index into cpus, or -1 */
 	const char *name;
 	unsigned variable, op;
