@@ -223,6 +223,7 @@ static const struct {
 	{"route 24 dest=1", "6:16: expected vector=N, found the end of the line"},
 	{"route dest=1 vector=2", "6:7: expected an expression, found 'dest'"},
 	{"irqfd", "6:6: expected an expression, found the end of the line"},
+	{"unmap", "6:6: expected an expression, found the end of the line"},
 	{"irqfd 4 resamples", "6:9: expected an operator or the end of the line, found 'resamples'"},
 	{"signal 24 1", "6:11: expected an operator or the end of the line, found '1'"},
 	{"wait", "6:5: expected an expression, found the end of the line"},

@@ -418,6 +418,9 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_WAIT:
 		step_wait(e, st);
 		break;
+	case STEP_UNMAP:
+		emit_refuse(e, "no such step there");
+		break;
 	case STEP_REPEAT:
 		emit_repeat(e, st);
 		break;

@@ -247,6 +247,7 @@ static const struct statement steps[] = {
 	{"irqfd", step_irqfd, STEP_IRQFD, true},
 	{"signal", one_arg, STEP_SIGNAL, true},
 	{"wait", one_arg, STEP_WAIT, false},
+	{"unmap", one_arg, STEP_UNMAP, true},
 	{"let", step_let, STEP_LET, true},
 	{"expect", step_expect, STEP_EXPECT, false},
 	{"repeat", one_arg, STEP_REPEAT, false},

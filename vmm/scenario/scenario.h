@@ -76,6 +76,7 @@ enum step_kind {
 	STEP_IRQFD,	/* irqfd GSI: KVM_IRQFD, of a new eventfd */
 	STEP_SIGNAL,	/* signal GSI: writes to that eventfd */
 	STEP_WAIT,	/* wait MILLISECONDS */
+	STEP_UNMAP,	/* unmap ADDRESS: the host takes a page of the guest's memory away */
 	STEP_NMI,	/* cpu ID: nmi */
 	STEP_INTERRUPT, /* cpu ID: interrupt VECTOR */
 	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
