@@ -171,7 +171,7 @@ const struct helper_text emit_others[HELPERS] = {
 "		record[n > 0 ? n : 0] = '\\0';\n"
 "		text = strchr(record, ';');\n"
 "		count += text && atoi(record) <= 4 &&\n"
-"			 ((strstr(text, \"WARNING:\") && strstr(text, \"kvm\")) || strstr(text, \"BUG:\") || strstr(text, \"Oops\"));\n"
+"			 ((strstr(text, \"WARNING:\") && strstr(text, \"kvm\")) || strstr(text, \"BUG:\") || strstr(text, \"kernel BUG at\") || strstr(text, \"Oops\"));\n"
 "	}\n"
 "	must(n < 0 && errno != EAGAIN ? -1 : 0);\n"
 "|	pthread_mutex_unlock(&lock);\n"
