@@ -114,9 +114,9 @@ struct step {
 	unsigned line;
 	const char *
 		text; /* the line as it stands, without indentation and comment; owned by the scenario */
-	bool tried;  /* `try STEP`: a refusal is no error, object `error` has its errno */
+	bool tried;    /* `try STEP`: a refusal is no error, object `error` has its errno */
 	bool resample; /* STEP_IRQFD: with a resamplefd */
-	int32_t cpu; /* index into cpus, or -1 */
+	int32_t cpu;   /* index into cpus, or -1 */
 	const char *name;
 	unsigned variable, op;
 	struct object_ref object;
