@@ -194,6 +194,8 @@ static void test_msi(void **state)
 			      "msi dest=1 vector=0x41\nexpect accepted = 1\n"
 			      "expect cpu 1: lapic.irr[0x41] = 1\nexpect cpu 0: lapic.irr[0x41] = 0\n"
 			      "msi dest=5 vector=0x42\nexpect accepted = 0\n"
+			      /* An edge, whatever the trigger mode says. */
+			      "msi dest=1 vector=0 mode=nmi level=0 trigger=1\nexpect accepted = 1\n"
 			      "msi dest=0xff vector=0x43\nexpect accepted = 2\n"
 			      "cpu 0: set lapic.ldr 0x01000000\ncpu 1: set lapic.ldr 0x02000000\n"
 			      "msi dest=3 vector=0x44 logical=1 level=1 trigger=1\nexpect accepted = 2\n"

@@ -218,6 +218,8 @@ static int signal_msi(struct target *t, const struct kvm_msi *msi)
 	if (u->wide_ids)
 		msg.dest |= msi->address_hi & 0xffffff00u;
 	msg.wide = u->wide_ids;
+	/* All but these are edges: "Message Data Register Format". */
+	msg.level &= msg.delivery <= APIC_LOWEST;
 	msg.assert = !msg.level || msi->data >> 14 & 1;
 	machine_lock(u->m);
 	r = (int)user_send(u->m, NULL, &msg);
