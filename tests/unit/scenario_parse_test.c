@@ -265,7 +265,8 @@ static void steps_of_the_machine(void **state)
 	assert_false(st->given[MSI_RH] || st->given[MSI_LOGICAL] || st->given[MSI_TRIGGER]);
 	assert_string_equal(postfix(&st->args[MSI_DEST]), "1:lapic.id.0[31:24] ");
 	assert_string_equal(postfix(&st->args[MSI_MODE]), "5 ");
-	st = step("route 20 + 4 dest=1 vector=0x41\nirqfd 24\ntry signal (24)\nwait 5 * 2");
+	st = step("route 20 + 4 dest=1 vector=0x41\nirqfd 24\ntry signal (24)\nwait 5 * 2\n"
+		  "irqfd 4 resample");
 	assert_int_equal(st[0].kind, STEP_ROUTE);
 	assert_string_equal(postfix(&st[0].args[ROUTE_GSI]), "20 4 + ");
 	assert_string_equal(postfix(&st[0].args[MSI_VECTOR]), "65 ");
@@ -276,6 +277,7 @@ static void steps_of_the_machine(void **state)
 	assert_true(st[2].tried);
 	assert_int_equal(st[3].kind, STEP_WAIT);
 	assert_string_equal(postfix(&st[3].args[0]), "5 2 * ");
+	assert_true(st[4].kind == STEP_IRQFD && st[4].resample && !st[1].resample);
 	st = step("let a 1\nlet b a + 1\nlet a b\nexpect a = 1");
 	assert_int_equal(st[1].kind, STEP_LET);
 	assert_int_equal(st[1].variable, 1);

@@ -208,6 +208,8 @@ static void test_msi(void **state)
 			      "msi dest=1 vector=0x41\nexpect accepted = 1\n"
 			      "expect cpu 1: lapic.irr[0x41] = 1\nexpect cpu 0: lapic.irr[0x41] = 0\n"
 			      "msi dest=5 vector=0x42\nexpect accepted = 0\n"
+			      /* An edge, whatever the trigger mode says. */
+			      "msi dest=1 vector=0 mode=nmi level=0 trigger=1\nexpect accepted = 1\n"
 			      "msi dest=0xff vector=0x43\nexpect accepted = 2\n"
 			      "cpu 0: set lapic.ldr 0x01000000\ncpu 1: set lapic.ldr 0x02000000\n"
 			      "msi dest=3 vector=0x44 logical=1 level=1 trigger=1\nexpect accepted = 2\n"
@@ -325,6 +327,48 @@ static void test_line_of_a_route(void **state)
 			      "irq_line 4 0\nexpect cpu 0: lapic.irr[0x41] = 0\n"
 			      "irq_line 4 1\nexpect cpu 0: lapic.irr[0x41] = 1\n"
 			      "irq_line 5 1\nirq_line 5 0\n");
+}
+
+/* KVM's own chips: a PIT, the status of a line, a line that falls with the EOI. */
+static void test_kernel_chips(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncap pit2\ntry cap pit2\ncap reinject_control 0\n"
+			      "expect error = EEXIST\n"
+			      "cpu 0: guest long\ncpu 0: guest set lapic.svr 0x1ff\n"
+			      "cpu 0: guest outb 0x43 0x34\n"
+			      "irq_line 10 1\nexpect accepted = 1\nirq_line 10 0\n"
+			      "irq_line 10 1\nexpect accepted = 0\nirq_line 10 0\ncpu 0: guest outb 0xa1 0xff\n"
+			      "irq_line 10 1\nexpect accepted = 0\nirq_line 10 0\n"
+			      "cpu 0: guest write32 0xfec00000 0x24\n"
+			      "cpu 0: guest write32 0xfec00010 0x8040\n"
+			      "irqfd 10 resample\ntry irqfd 10 resample\nexpect error = EBUSY\n"
+			      "signal 10\nwait 20\nexpect cpu 0: lapic.irr[0x40] = 1\n"
+			      "cpu 0: set lapic.irr[0x40] 0\ncpu 0: set lapic.isr[0x40] 1\n"
+			      "cpu 0: guest eoi\nwait 20\nexpect cpu 0: lapic.irr[0x40] = 0\n");
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_USER), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ntry irqfd 10 resample\nexpect error = ENOENT\n");
+	gives(MODE(IRQCHIP_USER), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncap pit2\ncpu 0: guest long\ncpu 0: guest outb 0x43 0x34\n"
+			      "cpu 0: guest outb 0x43 0xe2\ncpu 0: guest inb 0x40\n"
+			      "expect cpu 0: guest.result[5:0] = 0x34\n");
+	gives(MODE(IRQCHIP_USER), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: guest long\ntry cpu 0: guest inb 0x40\n"
+			      "expect exit = exit.io\n");
+}
+
+static void test_unmap(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: guest long\ncpu 0: guest read32 0x30000\n"
+			      "try unmap 0x30800\nexpect error = EINVAL\n"
+			      "try unmap 1 << 40\nexpect error = ERANGE\n"
+			      "unmap 0x30000\ncpu 0: guest read32 0x31000\n"
+			      "try cpu 0: guest read32 0x30000\nexpect error != 0\n");
+	gives(MODE(IRQCHIP_SPLIT), VERDICT_OK,
+	      HEADER("guard") "cpus 0\ntry unmap 0x30000\nexpect error = EINVAL\n");
 }
 
 static void test_wait(void **state)
@@ -490,7 +534,8 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_caps_come_first), cmocka_unit_test(test_cap_ahead_of_cpus),
 	  cmocka_unit_test(test_pump), cmocka_unit_test(test_other_steps),
 	  cmocka_unit_test(test_routes), cmocka_unit_test(test_route_refused),
-	  cmocka_unit_test(test_line_of_a_route), cmocka_unit_test(test_wait),
+	  cmocka_unit_test(test_line_of_a_route), cmocka_unit_test(test_kernel_chips),
+	  cmocka_unit_test(test_unmap), cmocka_unit_test(test_wait),
 	  cmocka_unit_test(test_cpuid_is_set), cmocka_unit_test(test_statistics),
 	  cmocka_unit_test(test_statistics_that_are_missing), cmocka_unit_test(test_no_more_files),
 	  cmocka_unit_test(test_tracepoints), cmocka_unit_test(test_without_local_apics),

@@ -45,6 +45,7 @@ int kvm_vm_set_memory(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint6
 int kvm_vm_set_boot_cpu(int vm, uint32_t id);
 int kvm_vm_create_irqchip(int vm);
 int kvm_vm_create_pit(int vm);
+int kvm_vm_reinject(int vm, bool on);
 /* chip->chip_id says which: KVM_IRQCHIP_PIC_MASTER, _PIC_SLAVE or _IOAPIC. */
 int kvm_vm_get_irqchip(int vm, struct kvm_irqchip *chip);
 int kvm_vm_set_irqchip(int vm, const struct kvm_irqchip *chip);
@@ -52,7 +53,10 @@ int kvm_vm_get_pit(int vm, struct kvm_pit_state2 *pit);
 int kvm_vm_set_pit(int vm, const struct kvm_pit_state2 *pit);
 int kvm_vm_set_routes(int vm, const struct kvm_irq_routing *routes);
 int kvm_vm_irq_line(int vm, uint32_t gsi, bool level);
+/* How many took it; 0 also where it was masked or coalesced. */
+int kvm_vm_irq_line_status(int vm, uint32_t gsi, bool level);
 int kvm_vm_irqfd(int vm, int eventfd, uint32_t gsi);
+int kvm_vm_irqfd_resample(int vm, int eventfd, int resamplefd, uint32_t gsi);
 /*
  * Makes accesses to these MSRs exit (KVM_X86_SET_MSR_FILTER), and those that KVM itself refuses as well; the
  * latter is how x2APIC MSRs reach us, which no filter covers.

@@ -68,6 +68,13 @@ int kvm_vm_create_pit(int vm)
 	return kvm_ioctl(vm, KVM_CREATE_PIT2, &c);
 }
 
+int kvm_vm_reinject(int vm, bool on)
+{
+	struct kvm_reinject_control c = {.pit_reinject = on};
+
+	return kvm_ioctl(vm, KVM_REINJECT_CONTROL, &c);
+}
+
 int kvm_vm_get_irqchip(int vm, struct kvm_irqchip *chip)
 {
 	return kvm_ioctl(vm, KVM_GET_IRQCHIP, chip);
@@ -100,9 +107,29 @@ int kvm_vm_irq_line(int vm, uint32_t gsi, bool level)
 	return kvm_ioctl(vm, KVM_IRQ_LINE, &l);
 }
 
+int kvm_vm_irq_line_status(int vm, uint32_t gsi, bool level)
+{
+	struct kvm_irq_level l = {.irq = gsi, .level = level};
+	int r = kvm_ioctl(vm, KVM_IRQ_LINE_STATUS, &l);
+
+	return r < 0 ? r : l.status > 0 ? l.status : 0;
+}
+
 int kvm_vm_irqfd(int vm, int eventfd, uint32_t gsi)
 {
 	struct kvm_irqfd irqfd = {.fd = (uint32_t)eventfd, .gsi = gsi};
+
+	return kvm_ioctl(vm, KVM_IRQFD, &irqfd);
+}
+
+int kvm_vm_irqfd_resample(int vm, int eventfd, int resamplefd, uint32_t gsi)
+{
+	struct kvm_irqfd irqfd = {
+		.fd = (uint32_t)eventfd,
+		.gsi = gsi,
+		.flags = KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = (uint32_t)resamplefd,
+	};
 
 	return kvm_ioctl(vm, KVM_IRQFD, &irqfd);
 }

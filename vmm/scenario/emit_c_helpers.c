@@ -127,6 +127,17 @@ const struct helper_text emit_others[HELPERS] = {
 "{\n"
 "	return ioctl(vm, KVM_ENABLE_CAP, &(struct kvm_enable_cap){.cap = cap, .args = {arg}});\n"
 "}\n", {0}},
+	[HELPER_CREATE_PIT] = {
+"static int create_pit(uint64_t unused)\n"
+"{\n"
+"	(void)unused;\n"
+"	return ioctl(vm, KVM_CREATE_PIT2, &(struct kvm_pit_config){.flags = KVM_PIT_SPEAKER_DUMMY});\n"
+"}\n", {0}},
+	[HELPER_REINJECT] = {
+"static int reinject(uint64_t on)\n"
+"{\n"
+"	return ioctl(vm, KVM_REINJECT_CONTROL, &(struct kvm_reinject_control){.pit_reinject = !!on});\n"
+"}\n", {0}},
 	[HELPER_INTERRUPT] = {
 "static int interrupt(int vcpu, uint32_t vector)\n"
 "{\n"
@@ -160,7 +171,7 @@ const struct helper_text emit_others[HELPERS] = {
 "		record[n > 0 ? n : 0] = '\\0';\n"
 "		text = strchr(record, ';');\n"
 "		count += text && atoi(record) <= 4 &&\n"
-"			 ((strstr(text, \"WARNING:\") && strstr(text, \"kvm\")) || strstr(text, \"BUG:\") || strstr(text, \"Oops\"));\n"
+"			 ((strstr(text, \"WARNING:\") && strstr(text, \"kvm\")) || strstr(text, \"BUG:\") || strstr(text, \"kernel BUG at\") || strstr(text, \"Oops\"));\n"
 "	}\n"
 "	must(n < 0 && errno != EAGAIN ? -1 : 0);\n"
 "|	pthread_mutex_unlock(&lock);\n"

@@ -111,8 +111,13 @@ const struct helper_text emit_irqs[HELPERS] = {
 	[HELPER_IRQ_LINE] = {
 "static int irq_line(uint32_t gsi, uint32_t level)\n"
 "{\n"
-"	return ioctl(vm, KVM_IRQ_LINE, &(struct kvm_irq_level){.irq = gsi, .level = level});\n"
-"}\n", {0}},
+"	struct kvm_irq_level line = {.irq = gsi, .level = level};\n"
+"	int ret = ioctl(vm, KVM_IRQ_LINE_STATUS, &line);\n"
+"\n"
+"	if (ret == 0)\n"
+"		accepted = line.status > 0 ? line.status : 0;\n"
+"	return ret;\n"
+"}\n", {HELPER_ACCEPTED}},
 };
 
 /* clang-format on */
@@ -180,7 +185,10 @@ void emit_irq_step(struct emitter *e, const struct step *st)
 		route(e, st);
 		break;
 	case STEP_IRQFD:
-		of_gsi(e, st, HELPER_IRQFD, "attach_eventfd");
+		if (st->resample)
+			emit_refuse(e, "no such step there");
+		else
+			of_gsi(e, st, HELPER_IRQFD, "attach_eventfd");
 		break;
 	case STEP_SIGNAL:
 		of_gsi(e, st, HELPER_SIGNAL, "signal_gsi");

@@ -150,12 +150,18 @@ void emit_end(struct emitter *e)
 static void step_cap(struct emitter *e, const struct step *st)
 {
 	const struct expr *x = st->given[0] ? &st->args[0] : NULL;
+	bool pit = strcmp(st->name, "pit2") == 0;
+	bool reinject = strcmp(st->name, "reinject_control") == 0;
 
-	emit_use(e, HELPER_ENABLE_CAP);
+	emit_use(e, pit ? HELPER_CREATE_PIT : reinject ? HELPER_REINJECT : HELPER_ENABLE_CAP);
 	emit_begin_one(e, 64);
-	fputs("enable_cap(", e->now->f);
-	emit_cap_name(e->now->f, st->name);
-	fputs(", ", e->now->f);
+	if (pit || reinject) {
+		fputs(pit ? "create_pit(" : "reinject(", e->now->f);
+	} else {
+		fputs("enable_cap(", e->now->f);
+		emit_cap_name(e->now->f, st->name);
+		fputs(", ", e->now->f);
+	}
 	if (x)
 		emit_argument(e, x, 64);
 	else
@@ -433,6 +439,9 @@ static void emit_step(struct emitter *e, const struct step *st)
 		break;
 	case STEP_WAIT:
 		step_wait(e, st);
+		break;
+	case STEP_UNMAP:
+		emit_refuse(e, "no such step there");
 		break;
 	case STEP_REPEAT:
 		emit_repeat(e, st);

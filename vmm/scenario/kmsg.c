@@ -38,7 +38,7 @@ static bool warns(const char *record)
 		return false;
 	/* A WARN names its source file: others' are no news of KVM. */
 	return (strstr(text, "WARNING:") && strstr(text, "kvm")) || strstr(text, "BUG:") ||
-	       strstr(text, "Oops");
+	       strstr(text, "kernel BUG at") || strstr(text, "Oops");
 }
 
 int kmsg_warnings(struct kmsg *k, uint64_t *count)

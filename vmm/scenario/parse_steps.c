@@ -188,6 +188,16 @@ static int step_route(struct parser *p, struct step *st)
 			     "dest, vector, mode, logical, rh, level or trigger");
 }
 
+static int step_irqfd(struct parser *p, struct step *st)
+{
+	if (parse_arg(p, st, 0) < 0)
+		return -1;
+	st->resample = token_is(&p->tok, "resample");
+	if (st->resample)
+		parse_advance(p);
+	return 0;
+}
+
 static int two_args(struct parser *p, struct step *st)
 {
 	return parse_arg(p, st, 0) < 0 ? -1 : parse_arg(p, st, 1);
@@ -242,9 +252,10 @@ static const struct statement steps[] = {
 	{"msi", step_msi, STEP_MSI, true},
 	{"irq_line", two_args, STEP_IRQ_LINE, true},
 	{"route", step_route, STEP_ROUTE, true},
-	{"irqfd", one_arg, STEP_IRQFD, true},
+	{"irqfd", step_irqfd, STEP_IRQFD, true},
 	{"signal", one_arg, STEP_SIGNAL, true},
 	{"wait", one_arg, STEP_WAIT, false},
+	{"unmap", one_arg, STEP_UNMAP, true},
 	{"let", step_let, STEP_LET, true},
 	{"expect", step_expect, STEP_EXPECT, false},
 	{"repeat", one_arg, STEP_REPEAT, false},

@@ -68,14 +68,17 @@ static int set_routes(struct run *run)
 	struct {
 		struct kvm_irq_routing head;
 		struct kvm_irq_routing_entry entries[SCENARIO_ROUTES];
-	} table = {.head = {.nr = run->nroutes}};
+	} table = {0};
 
 	if (run->t->mode == IRQCHIP_USER)
 		return 0;
 	for (unsigned i = 0; i < run->nroutes; i++) {
 		const struct route *route = &run->routes[i];
-		struct kvm_irq_routing_entry *e = &table.entries[i];
+		struct kvm_irq_routing_entry *e = &table.entries[table.head.nr];
 
+		if (route->pin)
+			continue;
+		table.head.nr++;
 		e->gsi = route->gsi;
 		e->type = KVM_IRQ_ROUTING_MSI;
 		e->u.msi.address_lo = route->msi.address_lo;
@@ -83,6 +86,17 @@ static int set_routes(struct run *run)
 		e->u.msi.data = route->msi.data;
 	}
 	return kvm_vm_set_routes(run->t->vm, &table.head);
+}
+
+static struct route *add(struct run *run, uint32_t gsi)
+{
+	struct route *route = &run->routes[run->nroutes];
+
+	if (run->nroutes == SCENARIO_ROUTES)
+		return NULL;
+	run->nroutes++;
+	*route = (struct route){.gsi = gsi, .eventfd = -1, .resamplefd = -1};
+	return route;
 }
 
 /* What KVM refuses changes nothing: else it would stand in each table from then on. */
@@ -96,12 +110,11 @@ static int put_route(struct run *run, uint32_t gsi, const struct kvm_msi *msi)
 		return -EINVAL;
 	if (!route && n == SCENARIO_ROUTES)
 		return -ENOSPC;
-	if (!route) {
-		route = &run->routes[run->nroutes++];
-		*route = (struct route){.gsi = gsi, .eventfd = -1};
-	}
+	if (!route)
+		route = add(run, gsi);
 	before = *route;
 	route->msi = *msi;
+	route->pin = false;
 	ret = set_routes(run);
 	if (ret < 0) {
 		*route = before;
@@ -123,18 +136,45 @@ static int do_route(struct runner *r, const struct step *st, uint32_t gsi)
 	return ret;
 }
 
-static int attach(struct run *run, struct route *route)
+static int new_eventfd(void)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int attach(struct run *run, struct route *route)
+{
+	int fd = new_eventfd();
 	int ret;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	ret = run->t->mode == IRQCHIP_USER ? 0 : kvm_vm_irqfd(run->t->vm, fd, route->gsi);
 	if (ret < 0)
 		close(fd);
 	else
 		route->eventfd = fd;
+	return ret;
+}
+
+/* The line of a pin of KVM's own chips: up by `signal`, and down with the EOI, when KVM writes the second eventfd. */
+static int attach_line(struct run *run, struct route *route)
+{
+	int fd = new_eventfd(), resample = new_eventfd();
+	int ret = fd < 0 ? fd : resample;
+
+	if (ret >= 0)
+		ret = kvm_vm_irqfd_resample(run->t->vm, fd, resample, route->gsi);
+	if (ret >= 0) {
+		route->eventfd = fd;
+		route->resamplefd = resample;
+		return ret;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (resample >= 0)
+		close(resample);
 	return ret;
 }
 
@@ -144,11 +184,14 @@ static int do_irqfd(struct runner *r, const struct step *st, uint32_t gsi)
 	struct route *route;
 	int ret = -ENOENT;
 
-	(void)st;
 	pthread_mutex_lock(&run->lock);
 	route = find(run, gsi);
+	if (!route && st->resample && run->t->mode == IRQCHIP_KERNEL && (route = add(run, gsi)))
+		route->pin = true;
 	if (route)
-		ret = route->eventfd >= 0 ? -EBUSY : attach(run, route);
+		ret = route->eventfd >= 0 ? -EBUSY
+		      : st->resample	  ? attach_line(run, route)
+					  : attach(run, route);
 	pthread_mutex_unlock(&run->lock);
 	return ret;
 }
@@ -207,14 +250,20 @@ static int do_irq_line(struct runner *r, const struct step *st, uint32_t gsi)
 		return ret;
 	if (r->run->t->mode == IRQCHIP_USER)
 		return line_of_ours(r, gsi, (unsigned)level);
-	return r->run->t->ops->irq_line(r->run->t, gsi, (unsigned)level);
+	ret = r->run->t->ops->irq_line(r->run->t, gsi, (unsigned)level);
+	if (ret >= 0)
+		r->accepted = (uint64_t)ret;
+	return ret;
 }
 
 void run_close_routes(struct run *run)
 {
-	for (unsigned i = 0; i < run->nroutes; i++)
+	for (unsigned i = 0; i < run->nroutes; i++) {
 		if (run->routes[i].eventfd >= 0)
 			close(run->routes[i].eventfd);
+		if (run->routes[i].resamplefd >= 0)
+			close(run->routes[i].resamplefd);
+	}
 }
 
 int run_irq(struct runner *r, const struct step *st)

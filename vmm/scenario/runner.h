@@ -30,7 +30,8 @@ int kmsg_warnings(struct kmsg *k, uint64_t *count);
 struct route {
 	uint32_t gsi;
 	struct kvm_msi msi;
-	int eventfd;
+	bool pin; /* of KVM's own chips: no message */
+	int eventfd, resamplefd;
 };
 
 /*

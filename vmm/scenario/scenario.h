@@ -78,6 +78,7 @@ enum step_kind {
 	STEP_IRQFD,	/* irqfd GSI: KVM_IRQFD, of a new eventfd */
 	STEP_SIGNAL,	/* signal GSI: writes to that eventfd */
 	STEP_WAIT,	/* wait MILLISECONDS */
+	STEP_UNMAP,	/* unmap ADDRESS: the host takes a page of the guest's memory away */
 	STEP_NMI,	/* cpu ID: nmi */
 	STEP_INTERRUPT, /* cpu ID: interrupt VECTOR */
 	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
@@ -116,6 +117,7 @@ struct step {
 	const char *
 		text; /* the line as it stands, without indentation and comment; owned by the scenario */
 	bool tried;	   /* `try STEP`: a refusal is no error, object `error` has its errno */
+	bool resample;	   /* STEP_IRQFD: with a resamplefd */
 	int32_t cpu, from; /* indices into cpus, or -1 */
 	const char *name;
 	unsigned variable, op;

@@ -28,6 +28,7 @@ struct target_ops {
 	int (*get_mp_state)(struct target *t, unsigned cpu, uint32_t *state);
 	int (*set_mp_state)(struct target *t, unsigned cpu, uint32_t state);
 	int (*signal_msi)(struct target *t, const struct kvm_msi *msi);
+	/* How many took it; our own chips do not say: 0. */
 	int (*irq_line)(struct target *t, uint32_t gsi, unsigned level);
 	int (*nmi)(struct target *t, unsigned cpu);
 	int (*interrupt)(struct target *t, unsigned cpu, uint8_t vector);

@@ -12,8 +12,13 @@
 
 #define IOAPIC_PINS 24
 
+/* Two that are an ioctl of their own. */
 static int enable_cap(struct target *t, uint32_t cap, uint64_t arg)
 {
+	if (cap == KVM_CAP_PIT2)
+		return kvm_vm_create_pit(t->vm);
+	if (cap == KVM_CAP_REINJECT_CONTROL)
+		return kvm_vm_reinject(t->vm, arg);
 	return kvm_vm_enable_cap(t->vm, cap, arg);
 }
 
@@ -74,7 +79,7 @@ static int signal_msi(struct target *t, const struct kvm_msi *msi)
 
 static int irq_line(struct target *t, uint32_t gsi, unsigned level)
 {
-	return kvm_vm_irq_line(t->vm, gsi, level);
+	return kvm_vm_irq_line_status(t->vm, gsi, level);
 }
 
 static int nmi(struct target *t, unsigned cpu)

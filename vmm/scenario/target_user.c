@@ -27,6 +27,7 @@ struct user_target {
 	void *fdt;
 	struct machine *m;
 	bool wide_ids; /* KVM_X2APIC_API_USE_32BIT_IDS */
+	bool pit;      /* cap pit2: our own is the guest's */
 };
 
 static struct user_target *of(struct target *t)
@@ -62,6 +63,10 @@ static int create_cpu(struct target *t, unsigned cpu)
 
 static int enable_cap(struct target *t, uint32_t cap, uint64_t arg)
 {
+	if (cap == KVM_CAP_PIT2) {
+		of(t)->pit = true;
+		return 0;
+	}
 	if (cap != KVM_CAP_X2APIC_API)
 		return kvm_vm_enable_cap(t->vm, cap, arg);
 	if (arg &
@@ -213,6 +218,8 @@ static int signal_msi(struct target *t, const struct kvm_msi *msi)
 	if (u->wide_ids)
 		msg.dest |= msi->address_hi & 0xffffff00u;
 	msg.wide = u->wide_ids;
+	/* All but these are edges: "Message Data Register Format". */
+	msg.level &= msg.delivery <= APIC_LOWEST;
 	msg.assert = !msg.level || msi->data >> 14 & 1;
 	machine_lock(u->m);
 	r = (int)user_send(u->m, NULL, &msg);
@@ -249,8 +256,14 @@ static bool is_pic(uint16_t port)
 	return (port & ~0x81) == 0x20 || (port & ~1) == 0x4d0;
 }
 
+/* The counters, and port 0x61, which shows the third one's OUT. */
+static bool is_pit(uint16_t port)
+{
+	return (port & ~3) == 0x40 || port == 0x61;
+}
+
 /* What a local APIC in KVM, or a PIC, would not exit for. */
-static bool is_ours(const struct kvm_run *run)
+static bool is_ours(const struct user_target *u, const struct kvm_run *run)
 {
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
@@ -261,7 +274,7 @@ static bool is_ours(const struct kvm_run *run)
 	case KVM_EXIT_SET_TPR:
 		return true;
 	case KVM_EXIT_IO:
-		return is_pic(run->io.port);
+		return is_pic(run->io.port) || (u->pit && is_pit(run->io.port));
 	default:
 		return false;
 	}
@@ -280,17 +293,17 @@ static void wake_for_nmi(struct vcpu *v)
 }
 
 /* 0: an exit that is not ours. -EAGAIN: it was, and is answered. */
-static int enter(struct vcpu *v, bool to_complete)
+static int enter(const struct user_target *u, struct vcpu *v, bool to_complete)
 {
 	int r;
 
 	v->run->immediate_exit = to_complete;
 	r = kvm_vcpu_run(v->fd);
-	return r == 0 && is_ours(v->run) && vcpu_handle_exit(v) ? -EAGAIN : r;
+	return r == 0 && is_ours(u, v->run) && vcpu_handle_exit(v) ? -EAGAIN : r;
 }
 
 /* Nobody runs the machine's loop, which would tell of a timer. */
-static int run_once(struct vcpu *v)
+static int run_once(const struct user_target *u, struct vcpu *v)
 {
 	int r;
 
@@ -301,7 +314,7 @@ static int run_once(struct vcpu *v)
 	r = v->m->irqchip.ops->before_run(v);
 	if (r > 0)
 		wake_for_nmi(v);
-	return r == 0 ? enter(v, false) : r > 0 ? -EINTR : r;
+	return r == 0 ? enter(u, v, false) : r > 0 ? -EINTR : r;
 }
 
 static bool goes_on(int r)
@@ -323,10 +336,10 @@ static int run(struct target *t, unsigned cpu, unsigned ms)
 	if (r < 0)
 		return r;
 	/* KVM says anew whether it is ready for an interrupt: a step may have changed RFLAGS. */
-	r = enter(v, true);
+	r = enter(of(t), v, true);
 	do {
 		if (goes_on(r))
-			r = run_once(v);
+			r = run_once(of(t), v);
 	} while (goes_on(r) && clock_now_ns() < end);
 	timer_delete(timer);
 	if (goes_on(r))
