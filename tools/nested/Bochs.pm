@@ -23,6 +23,7 @@ sub needs {
 
 # Two CPUs wait in real time, where one skips its waits. To init it takes 10 to 25 seconds on an idle machine.
 sub limits { return {cpus => [1, 1, 2], mem => [512, 256, 2048], boot => 240, tries => 2} }
+sub prepare { return bochs() }
 sub modules { return qw(kvm_intel) }
 sub job { return "control=/run/mux/control\nstreams='/run/mux/out /run/mux/err /run/mux/files'\nmux=yes\n" }
 
@@ -100,7 +101,7 @@ sub watch {
 		my @stat = split / /, Initramfs::read_file("/proc/$pid/stat") =~ s/.*\) //sr;
 		my $now = $stat[11] + $stat[12]; # user's and system's
 		($ticks, $since) = ($now, time) if $now != $ticks;
-		die {code => 5, text => "Bochs hangs: no instruction in $hung s", below => '', emulator => 1} if time - $since >= $hung;
+		die {code => 5, text => "Bochs hangs: no time on a CPU in $hung s", below => '', emulator => 1} if time - $since >= $hung;
 	};
 }
 

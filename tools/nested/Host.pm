@@ -17,6 +17,8 @@ sub limits { return {cpus => [2, 1, 64], mem => [1024, 1, 1e12], boot => 120, tr
 # The modules that the kernel needs here.
 sub modules { return qw(virtio_pci virtio_console kvm_amd) }
 
+sub prepare { }
+
 # What the init script has to know: where our pipes end, and what else to do.
 sub job { return "control=/dev/ttyS1\nstreams='/dev/vport0p1 /dev/vport0p2 /dev/vport0p3'\npin=yes\n" }
 
