@@ -48,6 +48,12 @@ sub without {
 	ends('no xorriso', sipi(@host, '--', 'true'), 2, qr/\Amissing: xorriso; install with: sudo apt-get install -y xorriso\n\z/);
 }
 
+{
+	local $ENV{PATH} = without('isolinux.bin');
+	is(qx(tools/need /nowhere/isolinux.bin=isolinux 2>&1), "missing: isolinux; install with: sudo apt-get install -y isolinux\n", 'no isolinux');
+	is(qx(tools/need /dev/null=isolinux 2>&1), '', 'isolinux is there');
+}
+
 # --- Bochs' source
 
 sub said {

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use BochsBuild;
 use Child;
+use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use Initramfs;
 use Time::HiRes qw(time);
@@ -34,36 +35,36 @@ sub nameless {
 	return $f;
 }
 
+# A CD with the kernel and isolinux, which loads it.
 sub iso {
 	my (%o) = @_;
 	my $dir = tempdir('nested.XXXX', TMPDIR => 1, CLEANUP => 1);
-	my %file = ('isolinux.cfg' => "DEFAULT l\nPROMPT 0\nLABEL l\n KERNEL vmlinuz\n INITRD initrd\n APPEND $o{append}\n",
-		    initrd => do { seek $o{initrd}, 0, 0; local $/; readline $o{initrd} });
-	for my $name (keys %file) {
-		open my $f, '>:raw', "$dir/$name" or fail(2, "$dir/$name: $!");
-		write_all($f, $file{$name}, "$dir/$name");
+	my %file = (initrd => inherited($o{initrd}), vmlinuz => $o{kernel}, map { m{([^/]+)$} => $_ } @cd);
+	my %bytes = ('isolinux.cfg' => "DEFAULT l\nPROMPT 0\nLABEL l\n KERNEL vmlinuz\n INITRD initrd\n APPEND $o{append}\n",
+		     map { $_ => Initramfs::read_file($file{$_}) } keys %file);
+	mkdir "$dir/cd";
+	for my $name (keys %bytes) {
+		open my $f, '>:raw', "$dir/cd/$name" or fail(2, "$dir/cd/$name: $!");
+		write_all($f, $bytes{$name}, "$dir/cd/$name");
 	}
-	my ($status, $text) = output($dir, qw(xorriso -as mkisofs -quiet -o), "$dir/iso", qw(-b isolinux.bin -c boot.cat -no-emul-boot),
-		qw(-boot-load-size 4 -boot-info-table -graft-points), (map { m{([^/]+)$}; "$1=$_" } @cd), "vmlinuz=$o{kernel}",
-		map { "$_=$dir/$_" } keys %file);
+	my ($status, $text) = output($dir, qw(xorriso -as mkisofs -quiet -o iso -b isolinux.bin -c boot.cat -no-emul-boot),
+		qw(-boot-load-size 4 -boot-info-table cd));
 	fail(2, "xorriso: status $status", $text) if $status;
 	open my $iso, '<:raw', "$dir/iso" or fail(2, "$dir/iso: $!");
-	unlink glob "$dir/*";
-	rmdir $dir;
+	remove_tree($dir);
 	return $iso;
 }
 
 # ips=... makes its clocks and the TSC one; the kernel is told the TSC's rate, for it cannot find it out here.
 sub bochsrc {
 	my ($dir, $iso, $to, %o) = @_;
-	my $mem = $o{mem} =~ /^(\d+)G$/ ? $1 * 1024 : $o{mem} =~ s/M//r;
 	return <<"B";
 display_library: nogui
 config_interface: textconfig
 cpu: model=corei7_skylake_x, count=$o{cpus}, ips=$ips, reset_on_triple_fault=0, ignore_bad_msrs=1
 pci: enabled=1, chipset=i440fx
 clock: sync=none, time0=utc
-megs: $mem
+megs: $o{mem}
 romimage: file=$dir/BIOS-bochs-latest
 vgaromimage: file=$dir/vgabios.bin
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
