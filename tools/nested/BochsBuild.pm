@@ -60,7 +60,7 @@ sub build {
 	note('building ' . $tar =~ s{.*/}{}r =~ s{\.orig.*}{}r . ' from Debian, once; it takes some minutes');
 	edit("$dir/source", @edits);
 	step('configure', "$dir/source", './configure', @configure);
-	step('make', "$dir/source", 'make', '-j', $ENV{SIPI_JOBS} || 2);
+	step('make', "$dir/source", 'make', '-j2');
 	mkdir "$dir/tree";
 	for ("source/bochs", "bios/usr/share/bochs/BIOS-bochs-latest", "bios/usr/share/vgabios/vgabios.bin") {
 		move("$dir/$_", "$dir/tree/") or fail(2, "$dir/$_: $!");
