@@ -4,9 +4,10 @@ package Child;
 use strict;
 use warnings;
 use Exporter 'import';
+use Fcntl;
 use POSIX ();
 
-our @EXPORT = qw(fail note spawn reap kill_all output write_all);
+our @EXPORT = qw(fail note spawn reap kill_all output write_all inherited emulator);
 
 my %children;
 
@@ -38,6 +39,25 @@ sub reap {
 	my $status = $?;
 	delete $children{$pid};
 	return $status;
+}
+
+# The name that a file of ours has in a child that inherits it.
+sub inherited { return '/dev/fd/' . fileno $_[0] }
+
+# Starts an emulator, which inherits these files and the writing end of a pipe for each stream; "errors" is its own stdout and stderr.
+# The command is made from the pipes' names. Gives back the process and the pipes' reading ends.
+sub emulator {
+	my ($streams, $files, $command) = @_;
+	my (%host, %to);
+	pipe $host{$_}, $to{$_} or fail(2, "pipe: $!") for @$streams;
+	$host{pid} = spawn(sub {
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>&', $to{errors};
+		open STDERR, '>&', $to{errors};
+		fcntl $_, F_SETFD, 0 for @$files, values %to;
+	}, $command->(map { $_ => inherited($to{$_}) } keys %to));
+	close $_ for values %to;
+	return \%host;
 }
 
 sub kill_all {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Debian's kernels, fetched by apt into our own cache and never installed: apt verifies them against
+# What we have from Debian, fetched by apt into our own cache and never installed: apt verifies it against
 # Debian's keyring. The mirror is the one that this system's own apt uses.
 package Fetch;
 use strict;
@@ -10,12 +10,11 @@ use Fcntl ':flock';
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 
-our @EXPORT = qw(debian_kernels debian_kernel kernel_in remove_unfinished);
+our @EXPORT = qw(debian_kernels debian_kernel kernel_in cached suite debian_source must remove_unfinished);
 
 my @kernels = ([qw(5.10 bullseye)], [qw(6.1 bookworm)], [qw(6.12 bookworm-security)], [qw(7.2 sid)]);
 my %suite = map { @$_ } @kernels;
 my $keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-my $limit = 900; # seconds that a download may take
 my $unfinished;
 
 sub debian_kernels { return map { $_->[0] } @kernels }
@@ -68,10 +67,11 @@ sub must {
 
 # apt with lists, cache and sources of its own; the rest of its configuration (proxies) is the system's.
 sub private_apt {
-	my ($dir, $url, $suite) = @_;
+	my ($dir, $url, $suite, $sources) = @_;
 	make_path("$dir/lists/partial", "$dir/archives/partial");
 	open my $list, '>', "$dir/sources.list";
 	print $list "deb [arch=amd64 target=Packages signed-by=$keyring] $url $suite main\n";
+	print $list "deb-src [signed-by=$keyring] $url $suite main\n" if $sources;
 	open my $status, '>', "$dir/status";
 	close $_ or fail(2, "$dir: $!") for $list, $status;
 	my %set = ('Dir::Etc::sourcelist' => "$dir/sources.list", 'Dir::Etc::sourceparts' => '/dev/null',
@@ -82,16 +82,34 @@ sub private_apt {
 	return map { ('-o', "$_=$set{$_}") } sort keys %set;
 }
 
+# The index of this suite, with that of its sources where they are asked for; gives back apt's options.
+sub suite {
+	my ($dir, $suite, $sources) = @_;
+	my $url = mirror($suite);
+	my @apt = private_apt($dir, $url, $suite, $sources);
+	must("the index of $suite at $url", $dir, 'apt-get', @apt, 'update', '--error-on=any');
+	return @apt;
+}
+
+# The upstream tarball of a source package, into dir; apt holds it against the checksum in its index. Not by apt-get source:
+# a mirror may lack the .dsc.
+sub debian_source {
+	my ($dir, $package, @apt) = @_;
+	my $uris = must("the source of $package", $dir, 'apt-get', @apt, 'source', '--print-uris', $package);
+	my ($uri, $name, $sum) = $uris =~ /^'(\S+)' (\S+\.orig\.tar\.\w+) \d+ (SHA256:[0-9a-f]{64})$/m
+		or fail(2, "the source of $package: apt names no tarball with its SHA-256");
+	must("downloading $name", $dir, '/usr/lib/apt/apt-helper', @apt, 'download-file', $uri, "$dir/$name", $sum);
+	return "$dir/$name";
+}
+
 # Fetches and unpacks the newest kernel of this series into dir/tree.
 sub fetch {
 	my ($dir, $series) = @_;
 	my $suite = $suite{$series};
-	my $url = mirror($suite);
-	my @apt = private_apt($dir, $url, $suite);
-	must("the index of $suite at $url", $dir, 'apt-get', @apt, 'update', '--error-on=any');
+	my @apt = suite($dir, $suite);
 	my $names = must('apt-cache', $dir, 'apt-cache', @apt, 'pkgnames', "linux-image-$series.");
 	my $image = (by_version(grep { /-cloud-amd64$/ } split /\n/, $names))[-1]
-		// fail(2, "$suite at $url has no package linux-image-$series.*-cloud-amd64; use another --kernel");
+		// fail(2, "$suite has no package linux-image-$series.*-cloud-amd64; use another --kernel");
 	# From 7.x on, the image package is empty: what it depends on has the kernel and its modules.
 	my $about = must('apt-cache', $dir, 'apt-cache', @apt, 'show', $image);
 	my @parts = $about =~ /\b(linux-(?:binary|modules|base)-\d\S*)/g;
@@ -101,26 +119,32 @@ sub fetch {
 	kernel_in("$dir/tree");
 }
 
-# The folder with this series' boot/vmlinuz-* and lib/modules; fetched when it is not there yet.
-sub debian_kernel {
-	my ($series) = @_;
+# A folder of the cache. When it is not there yet, make, called with a folder, has to leave it as "tree" in that, within so many seconds.
+sub cached {
+	my ($name, $limit, $make) = @_;
 	my $home = $ENV{XDG_CACHE_HOME} || ($ENV{HOME} // '') . '/.cache';
 	my $cache = $ENV{SIPI_CACHE} || "$home/sipi";
-	my $kernel = "$cache/linux-$series";
-	return $kernel if -d $kernel;
+	my $wanted = "$cache/$name";
+	return $wanted if -d $wanted;
 	fail(2, "$keyring: not there; install with: sudo apt-get install -y debian-archive-keyring") unless -e $keyring;
 	make_path($cache, {error => \my $errors});
 	open my $lock, '>', "$cache/lock" or fail(2, "the cache $cache: $!; SIPI_CACHE=DIR names another");
 	alarm $limit;
 	flock $lock, LOCK_EX or fail(2, "$cache/lock: $!");
-	return $kernel if -d $kernel; # somebody else's fetch, that we waited for
+	return $wanted if -d $wanted; # somebody else's work, that we waited for
 	remove_tree(glob "$cache/unfinished.*");
 	$unfinished = eval { tempdir("$cache/unfinished.XXXX") } // fail(2, "the cache $cache: $!");
-	fetch($unfinished, $series);
-	rename "$unfinished/tree", $kernel or fail(2, "$kernel: $!");
+	$make->($unfinished);
+	rename "$unfinished/tree", $wanted or fail(2, "$wanted: $!");
 	remove_unfinished();
 	alarm 0;
-	return $kernel;
+	return $wanted;
+}
+
+# The folder with this series' boot/vmlinuz-* and lib/modules; fetched when it is not there yet.
+sub debian_kernel {
+	my ($series) = @_;
+	return cached("linux-$series", 900, sub { fetch($_[0], $series) });
 }
 
 1;

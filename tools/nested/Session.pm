@@ -10,7 +10,7 @@ use IO::Select;
 # What the kernel prints when it is wrong and goes on, or does not.
 my $warning = qr/WARNING: |BUG: |kernel BUG at|Oops: |general protection fault|UBSAN: |INFO: .* stall|INFO: task .* blocked/;
 
-# mark ends out and err; get: name inside => path here.
+# mark ends out and err; get: name inside => path here; emulator: the kind of host.
 sub new { my ($class, %s) = @_; return bless {%s, ended => {}, log => '', state => 'boots', said => '', kernel => ''}, $class }
 
 # The longest end of the text that may be the start of the mark: not to be passed on yet.
@@ -28,6 +28,7 @@ sub relay {
 	$$rest = ($$rest // '') . $bytes;
 	my $n = held($rest, $self->{mark});
 	$self->{ended}{$name} = 1 if $n == length $self->{mark};
+	$self->{passed} ||= length $$rest > $n;
 	write_all($self->{to}{$name}, substr($$rest, 0, length($$rest) - $n, ''), $name eq 'out' ? 'stdout' : 'stderr');
 }
 
@@ -35,6 +36,18 @@ sub on_out { $_[0]->relay('out', $_[1]) }
 sub on_err { $_[0]->relay('err', $_[1]) }
 sub on_console { $_[0]{log} .= $_[1] =~ tr/\r//dr }
 sub on_errors { $_[0]{said} .= $_[1] }
+
+# Several streams on one line: see tools/nested/mux.
+sub on_frames {
+	my ($self, $bytes) = @_;
+	my $rest = ($self->{rest}{frames} // '') . $bytes;
+	while ($rest =~ /^(control|out|err|files) (\d+)\n/ && length $rest >= $+[0] + $2) {
+		my ($take, $at, $size) = ("on_$1", $+[0], $2);
+		$self->$take(substr $rest, $at, $size);
+		substr $rest, 0, $at + $size, '';
+	}
+	$self->{rest}{frames} = $rest;
+}
 
 # Progress, a line each: see the init script.
 sub on_control {
@@ -86,12 +99,14 @@ sub file {
 # Passes on until the command has ended and all that it wrote is here; false when the host ended before that.
 sub follow {
 	my ($self, $host) = @_;
-	my @names = grep { ref $host->{$_} } keys %$host;
+	my @names = grep { ref $host->{$_} eq 'GLOB' } keys %$host;
 	my %name = map { fileno($host->{$_}) => $_ } @names;
 	my $select = IO::Select->new(map { $host->{$_} } @names);
 	until ($self->{ended}{out} && $self->{ended}{err} && $self->{ended}{files}) {
 		return 0 unless $select->count;
-		for my $pipe ($select->can_read) {
+		my @ready = $select->can_read($host->{pause});
+		$host->{check}->() if !@ready && $host->{check};
+		for my $pipe (@ready) {
 			my $name = $name{fileno $pipe};
 			my $n = sysread $pipe, my $bytes, 1 << 16;
 			my $take = "on_$name";
@@ -123,11 +138,15 @@ sub dead {
 	my ($panic) = $self->{log} =~ /Kernel panic - not syncing: (.*)/;
 	my $before = $self->first_warning;
 	fail(5, "$name panicked: $panic" . ($before ? " (first: $before)" : ''), $log) if defined $panic;
-	fail(5, 'QEMU was killed by signal ' . ($status & 127), $log) if $status & 127;
-	my ($said) = grep { !/TCG doesn't support requested feature/ } split /\n/, $self->{said};
-	fail(2, "QEMU: $said", '') if $status && defined $said;
+	my $emulator = $self->{emulator}->emulator_name;
+	fail(5, "$emulator was killed by signal " . ($status & 127), $log) if $status & 127;
+	my ($code, $said) = $self->{emulator}->complaint($status, $self->{said});
+	fail($code, "$emulator: $said", $code == 2 ? '' : $log) if $code;
 	fail(5, "$name reset or powered off before the command ended", $log);
 }
+
+# Whether another host may be tried: the command has not begun, or an emulator that hung has shown nothing of it.
+sub may_start_again { my ($self, $end) = @_; return $self->{state} ne 'ready' || $end->{emulator} && !$self->{passed} }
 
 # Called when the time is over.
 sub late {

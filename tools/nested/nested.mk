@@ -3,6 +3,7 @@
 # make test-nested: tests of tools/nested/run, then the boot tests on real kernels, KERNELS="6.1 6.12" or all, and on this machine's own /dev/kvm
 
 DEPS_NESTED := qemu-system-x86_64=qemu-system-x86 busybox=busybox-static xz=xz-utils setpriv=util-linux \
+	xorriso=xorriso /usr/lib/ISOLINUX/isolinux.bin=isolinux /usr/lib/syslinux/modules/bios/ldlinux.c32=syslinux-common g++=g++ \
 	xmllint=libxml2-utils YAML::XS.pm=libyaml-libyaml-perl git=git
 KERNELS ?= 6.1 6.12
 nested_hosts := $(if $(filter all,$(KERNELS)),5.10 6.1 6.12 7.2,$(KERNELS)) $(if $(wildcard /dev/kvm),local)
