@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Debian's kernels, fetched by apt into our own cache and never installed: apt verifies them against
+# Debian's kernels and their sources, fetched by apt into our own cache and never installed: apt verifies them against
 # Debian's keyring. The mirror is the one that this system's own apt uses.
 package Fetch;
 use strict;
@@ -10,7 +10,7 @@ use Fcntl ':flock';
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 
-our @EXPORT = qw(debian_kernels debian_kernel kernel_in remove_unfinished);
+our @EXPORT = qw(debian_kernels debian_kernel debian_kvm kernel_in remove_unfinished);
 
 my @kernels = ([qw(5.10 bullseye)], [qw(6.1 bookworm)], [qw(6.12 bookworm-security)], [qw(7.2 sid)]);
 my %suite = map { @$_ } @kernels;
@@ -101,26 +101,61 @@ sub fetch {
 	kernel_in("$dir/tree");
 }
 
-# The folder with this series' boot/vmlinuz-* and lib/modules; fetched when it is not there yet.
-sub debian_kernel {
-	my ($series) = @_;
+# The sources of this kernel's KVM in dir/tree/kvm, and in dir/tree/usr what Debian has for the building of its modules.
+sub fetch_kvm {
+	my ($dir, $series, $release) = @_;
+	my $suite = $suite{$series};
+	my $url = mirror($suite);
+	my @apt = private_apt($dir, $url, $suite);
+	must("the index of $suite at $url", $dir, 'apt-get', @apt, 'update', '--error-on=any');
+	my $common = $release =~ s/-[a-z]+-amd64$//r;
+	my @headers = ("linux-headers-$release", "linux-headers-$common-common", "linux-kbuild-$common");
+	my (undef, $about) = output($dir, 'apt-cache', @apt, 'show', $headers[0]);
+	my ($version) = $about =~ /^Version: (\S+)$/m or
+		fail(2, "$suite at $url has no $headers[0] any more: remove linux-$series from the cache, for a newer kernel");
+	note("fetching the sources of KVM in $release from $suite");
+	must("downloading the sources of $release", $dir, 'apt-get', @apt, 'download', @headers, "linux-source-$series=$version");
+	must("unpacking $_", $dir, 'dpkg-deb', '-x', $_, "$dir/tree") for glob "$dir/*.deb";
+	my $tar = "$dir/tree/usr/src/linux-source-$series.tar.xz";
+	must("unpacking $tar", $dir, 'tar', '-xJf', $tar, map { "linux-source-$series/$_" } qw(arch/x86/kvm virt/kvm));
+	rename "$dir/linux-source-$series", "$dir/tree/kvm" or fail(2, "linux-source-$series: $!");
+	unlink $tar;
+}
+
+# The cache's folder of this name, which fill() makes the tree of when it is not there yet.
+sub cached {
+	my ($name, $fill) = @_;
 	my $home = $ENV{XDG_CACHE_HOME} || ($ENV{HOME} // '') . '/.cache';
 	my $cache = $ENV{SIPI_CACHE} || "$home/sipi";
-	my $kernel = "$cache/linux-$series";
-	return $kernel if -d $kernel;
+	my $folder = "$cache/$name";
+	return $folder if -d $folder;
 	fail(2, "$keyring: not there; install with: sudo apt-get install -y debian-archive-keyring") unless -e $keyring;
 	make_path($cache, {error => \my $errors});
 	open my $lock, '>', "$cache/lock" or fail(2, "the cache $cache: $!; SIPI_CACHE=DIR names another");
 	alarm $limit;
 	flock $lock, LOCK_EX or fail(2, "$cache/lock: $!");
-	return $kernel if -d $kernel; # somebody else's fetch, that we waited for
+	return $folder if -d $folder; # somebody else's fetch, that we waited for
 	remove_tree(glob "$cache/unfinished.*");
 	$unfinished = eval { tempdir("$cache/unfinished.XXXX") } // fail(2, "the cache $cache: $!");
-	fetch($unfinished, $series);
-	rename "$unfinished/tree", $kernel or fail(2, "$kernel: $!");
+	$fill->($unfinished);
+	rename "$unfinished/tree", $folder or fail(2, "$folder: $!");
 	remove_unfinished();
 	alarm 0;
-	return $kernel;
+	return $folder;
+}
+
+# The folder with this series' boot/vmlinuz-* and lib/modules; fetched when it is not there yet.
+sub debian_kernel {
+	my ($series) = @_;
+	return cached("linux-$series", sub { fetch($_[0], $series) });
+}
+
+# The folder of fetch_kvm(), and the release it is of: that of the kernel in the cache.
+sub debian_kvm {
+	my ($series) = @_;
+	my ($image) = kernel_in(debian_kernel($series));
+	my ($release) = $image =~ /vmlinuz-(\S+)$/ or fail(2, "$image: its name has no release");
+	return (cached("kvm-$release", sub { fetch_kvm($_[0], $series, $release) }), $release);
 }
 
 1;
