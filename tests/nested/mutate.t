@@ -53,6 +53,7 @@ my $help = sipi('--help');
 ok($help->{code} == 0 && $help->{stdout} =~ /^usage:/ && $help->{stderr} eq '', '--help');
 {
 	mkdir scratch('nothing');
+	symlink '/usr/bin/id', scratch('nothing/id');
 	local $ENV{PATH} = scratch('nothing');
 	refused('without tools', qr/ make gcc-12 binutils patch .*apt-get install -y /, {from => 'missing: '}, patch('good', 'return 0;'));
 }
@@ -110,5 +111,11 @@ SKIP: {
 my $table = `tools/nested/mutants xapic-id-reinit 2>/dev/null`;
 is($? >> 8, 0, 'a mutant is caught');
 like($table, qr/^xapic-id-reinit +052c3b99cbc8 .*\n(?:.*\n)*.*xapic-id-reinit: bug \(kernel split\)\n/m, 'by its scenario');
+# One that changes nothing.
+my $head = "what: nothing\nupstream: none\ncaught-by: xapic-id-reinit (split)\n";
+my $same = spew('same', $head . slurp(patch('none', 'return ((id >> 4) << 16) | 1 << (id & 0xf);')) =~ s/^what.*\n//r);
+$table = `tools/nested/mutants $same 2>/dev/null`;
+is($? >> 8, 1, 'a mutant that nothing catches');
+like($table, qr/^same +none +NOT by xapic-id-reinit \(split\)\n\n1 mutants, 0 caught, 1 not by what should\n/m, 'the table says so');
 like(`tools/nested/mutants no-such 2>&1`, qr{^mutants: tests/nested/mutants/no-such.patch: not there$}, 'no such mutant');
 done_testing;
