@@ -10,7 +10,7 @@ use Fcntl ':flock';
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
 
-our @EXPORT = qw(debian_kernels debian_kernel kernel_in cached suite debian_source must remove_unfinished);
+our @EXPORT = qw(debian_kernels debian_kernel debian_kvm kernel_in cached suite debian_source must remove_unfinished);
 
 my @kernels = ([qw(5.10 bullseye)], [qw(6.1 bookworm)], [qw(6.12 bookworm-security)], [qw(7.2 sid)]);
 my %suite = map { @$_ } @kernels;
@@ -119,6 +119,25 @@ sub fetch {
 	kernel_in("$dir/tree");
 }
 
+# The sources of this kernel's KVM in dir/tree/kvm, and in dir/tree/usr what Debian has for the building of its modules.
+sub fetch_kvm {
+	my ($dir, $series, $release) = @_;
+	my $suite = $suite{$series};
+	my @apt = suite($dir, $suite);
+	my $common = $release =~ s/-[a-z]+-amd64$//r;
+	my @headers = ("linux-headers-$release", "linux-headers-$common-common", "linux-kbuild-$common");
+	my (undef, $about) = output($dir, 'apt-cache', @apt, 'show', $headers[0]);
+	my ($version) = $about =~ /^Version: (\S+)$/m or
+		fail(2, "$suite has no $headers[0] any more: remove linux-$series from the cache, for a newer kernel");
+	note("fetching the sources of KVM in $release from $suite");
+	must("downloading the sources of $release", $dir, 'apt-get', @apt, 'download', @headers, "linux-source-$series=$version");
+	must("unpacking $_", $dir, 'dpkg-deb', '-x', $_, "$dir/tree") for glob "$dir/*.deb";
+	my $tar = "$dir/tree/usr/src/linux-source-$series.tar.xz";
+	must("unpacking $tar", $dir, 'tar', '-xJf', $tar, map { "linux-source-$series/$_" } qw(arch/x86/kvm virt/kvm));
+	rename "$dir/linux-source-$series", "$dir/tree/kvm" or fail(2, "linux-source-$series: $!");
+	unlink $tar;
+}
+
 # A folder of the cache. When it is not there yet, make, called with a folder, has to leave it as "tree" in that, within so many seconds.
 sub cached {
 	my ($name, $limit, $make) = @_;
@@ -145,6 +164,14 @@ sub cached {
 sub debian_kernel {
 	my ($series) = @_;
 	return cached("linux-$series", 900, sub { fetch($_[0], $series) });
+}
+
+# The folder of fetch_kvm(), and the release it is of: that of the kernel in the cache.
+sub debian_kvm {
+	my ($series) = @_;
+	my ($image) = kernel_in(debian_kernel($series));
+	my ($release) = $image =~ /vmlinuz-(\S+)$/ or fail(2, "$image: its name has no release");
+	return (cached("kvm-$release", 900, sub { fetch_kvm($_[0], $series, $release) }), $release);
 }
 
 1;
