@@ -658,6 +658,8 @@ SKIP: {
 		my $want = $want{$name} // 'none';
 		my ($verdict) = $said =~ /^(\w+)/;
 		is("$verdict $code", "$want " . ($code{$want} // '?'), "$name: the verdict is sipi's") or diag($said, $text{$name});
+		# What is above or below a limit is a measurement, another one each time.
+		s/(expected [<>]=?) 0x\w+, seen 0x\w+/$1/g for grep { defined } $said, $text{$name};
 		is($said, $text{$name}, "$name: and what it says") unless $want eq 'error' || $want eq 'skip';
 		if (my $why = $own{$p->{id}}[4]) {
 			my @both = map { /$why/ ? $1 // '' : $_ } $said, $text{$name};
