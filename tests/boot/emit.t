@@ -145,6 +145,7 @@ expect error = ERANGE
 expect accepted = 0
 END
 	routes => ['guard', "${create}let n 0\nrepeat 64\n\troute n dest=0 vector=n + 0x20\n\tlet n n + 1\nend\ntry route n dest=0 vector=0x20\nexpect error = ENOSPC\n", 'ok'],
+	route_refused => ['guard', "${create}try route 5000 dest=0 vector=0x41\nexpect error = EINVAL\nroute 24 dest=0 vector=0x42\ntry irqfd 5000\nexpect error = ENOENT", 'ok'],
 	waits => ['guard', "${create}wait 150 * 2\nexpect 1 = 1", 'ok'],
 	route_parallel => ['guard', <<'END', 'ok'],
 try create cpu 300
