@@ -37,14 +37,12 @@
 #define PUPPET_INTERRUPT16 (PUPPET_CODE + 0x24)
 
 /* The mailbox, by offset. */
-#define PUPPET_OP                                                                                  \
-	0x00 /* 32 bits; PUPPET_DONE when it was carried out; what is no operation is not */
-#define PUPPET_EOI    0x04 /* 32 bits: after an interrupt, of the kind PUPPET_EOI_* */
-#define PUPPET_A      0x08 /* operands, 64 bits */
-#define PUPPET_B      0x10
-#define PUPPET_RESULT 0x18 /* 64 bits */
-#define PUPPET_FAULT                                                                               \
-	0x20 /* 32 bits: the exception that the operation ended with, or PUPPET_NO_FAULT */
+#define PUPPET_OP      0x00 /* 32 bits; PUPPET_DONE when carried out; what is no operation never is */
+#define PUPPET_EOI     0x04 /* 32 bits: after an interrupt, of the kind PUPPET_EOI_* */
+#define PUPPET_A       0x08 /* operands, 64 bits */
+#define PUPPET_B       0x10
+#define PUPPET_RESULT  0x18  /* 64 bits */
+#define PUPPET_FAULT   0x20  /* 32 bits: the exception that ended the operation, or NO_FAULT */
 #define PUPPET_ERROR   0x24  /* 32 bits: its error code, or 0 */
 #define PUPPET_ADDRESS 0x28  /* 64 bits: CR2 */
 #define PUPPET_RIP     0x30  /* 64 bits: where it was */

@@ -75,18 +75,11 @@ static bool is_of_cpu(enum step_kind kind)
 	case STEP_SET:
 	case STEP_NMI:
 	case STEP_INTERRUPT:
-	case STEP_PUMP:
 	case STEP_SAVE:
 	case STEP_DEBUG:
-	case STEP_RUN:
-	case STEP_ENTER:
-	case STEP_GUEST:
-	case STEP_GUEST_GET:
-	case STEP_GUEST_SET:
-	case STEP_GUEST_IPI:
 		return true;
 	default:
-		return false;
+		return step_runs_cpu(kind);
 	}
 }
 

@@ -146,7 +146,7 @@ static void start(struct pool *p, struct slot *s, struct cell *c)
 	close(fds[1]);
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	s->fd = fds[0];
-	s->deadline_ns = s->start_ns + c->job.limits.timeout_ms * 1000000ull + GRACE_NS;
+	s->deadline_ns = s->start_ns + c->job.limits.timeout_ms * NSEC_PER_MSEC + GRACE_NS;
 	s->state = SLOT_RUNS;
 	p->busy++;
 }

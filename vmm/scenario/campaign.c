@@ -55,7 +55,8 @@ int campaign_modes(const char *list, unsigned *modes, struct error *err)
 
 void campaign_init(struct campaign *c, const struct registry *registry, unsigned modes)
 {
-	int cpus = get_nprocs();
+	int online = get_nprocs();
+	unsigned cpus = online < 1 ? 1 : (unsigned)online;
 
 	*c = (struct campaign){
 		.registry = registry,
@@ -64,9 +65,7 @@ void campaign_init(struct campaign *c, const struct registry *registry, unsigned
 		.shards = 1,
 		.seed = clock_now_ns(),
 		.timeout_ms = 10000,
-		.parallel = cpus < 1		    ? 1
-			    : cpus > BATCH_PARALLEL ? BATCH_PARALLEL
-						    : (unsigned)cpus,
+		.parallel = cpus < BATCH_PARALLEL ? cpus : BATCH_PARALLEL,
 		.progress = isatty(STDERR_FILENO),
 	};
 }

@@ -87,7 +87,7 @@ static void define_caps(const struct scenario *s, FILE *f)
 		if (s->needs[i].kind == NEED_CAP)
 			define_cap(f, emit_need_cap(&s->needs[i]));
 	/* `cap` stands ahead of all other steps. */
-	for (size_t i = 0; i < s->steps.n && step_is_early(&s->steps.steps[i]); i++)
+	for (size_t i = 0; i < s->steps.n && step_is_early(s->steps.steps[i].kind); i++)
 		if (s->steps.steps[i].kind == STEP_CAP)
 			define_cap(f, s->steps.steps[i].name);
 }
@@ -207,7 +207,7 @@ static void body(struct emitter *e)
 	const struct step_list *all = &e->s->steps;
 	struct step_list part = {.steps = all->steps};
 
-	while (part.n < all->n && step_is_early(&all->steps[part.n]))
+	while (part.n < all->n && step_is_early(all->steps[part.n].kind))
 		part.n++;
 	emit_next_line(e, true);
 	/* The first one is the boot CPU; KVM takes CPU 0 for it on its own. */

@@ -4,23 +4,6 @@
 
 #include "scenario/emit_c_parts.h"
 
-/* It puts the CPU into KVM_RUN, as in run_steps.c. */
-bool emit_runs_cpu(const struct step *st)
-{
-	switch (st->kind) {
-	case STEP_PUMP:
-	case STEP_RUN:
-	case STEP_ENTER:
-	case STEP_GUEST:
-	case STEP_GUEST_GET:
-	case STEP_GUEST_SET:
-	case STEP_GUEST_IPI:
-		return true;
-	default:
-		return false;
-	}
-}
-
 void emit_repeat(struct emitter *e, const struct step *st)
 {
 	emit_indent(e);
@@ -96,7 +79,7 @@ static uint64_t cpus_run(const struct step_list *list)
 	for (size_t i = 0; i < list->n; i++) {
 		const struct step *st = &list->steps[i];
 
-		if (emit_runs_cpu(st))
+		if (step_runs_cpu(st->kind))
 			cpus |= 1ull << st->cpu;
 		if (st->nbranches)
 			cpus |= cpus_run(&st->branches[0]);

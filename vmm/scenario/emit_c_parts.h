@@ -195,8 +195,6 @@ void emit_needs(struct emitter *e);
 
 void emit_repeat(struct emitter *e, const struct step *st);
 void emit_parallel(struct emitter *e, const struct step *st);
-/* It puts the CPU into KVM_RUN, as in run_steps.c. */
-bool emit_runs_cpu(const struct step *st);
 
 /* --- emit_c_irq.c */
 

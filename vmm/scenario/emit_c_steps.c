@@ -97,7 +97,7 @@ static void check_fit(struct emitter *e, const struct expr *x, unsigned bits)
 
 static bool is_shared(const struct emitter *e)
 {
-	return emit_runs_cpu(e->step) && (e->shared >> e->step->cpu & 1);
+	return step_runs_cpu(e->step->kind) && (e->shared >> e->step->cpu & 1);
 }
 
 static void alone(struct emitter *e)

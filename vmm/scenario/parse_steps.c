@@ -327,7 +327,7 @@ static int check_place(struct parser *p, const struct statement *s, bool tried, 
 		return parse_expected(p, &p->tok, "%s", expected);
 	if (tried && !s->can_be_tried)
 		return parse_expected(p, &p->tok, "a step that can be refused");
-	if (s->kind <= STEP_BOOT_CPU && p->after_caps)
+	if (step_is_early(s->kind) && p->after_caps)
 		return parse_expected(p, &p->tok, "'%s' ahead of all other steps", s->name);
 	if (s->kind == STEP_PARALLEL && p->in_parallel)
 		return parse_expected(p, &p->tok, "no 'parallel' inside of another");
@@ -351,7 +351,7 @@ static int parse_step(struct parser *p, struct step_list *list, unsigned nesting
 	s = find(p, steps, COUNT(steps));
 	if (check_place(p, s, tried, nesting) < 0)
 		return -1;
-	p->after_caps |= s->kind > STEP_BOOT_CPU;
+	p->after_caps |= !step_is_early(s->kind);
 	st = add_step(p, list);
 	if (!st)
 		return -1;

@@ -9,8 +9,7 @@
 #include "scenario/runner.h"
 #include "util/clock.h"
 
-#define NSEC_PER_MSEC 1000000ull
-#define PARTS	      4096 /* of an access, at most */
+#define PARTS 4096 /* of an access, at most */
 
 static uint32_t mailbox(unsigned cpu)
 {

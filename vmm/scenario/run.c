@@ -61,7 +61,7 @@ static bool run_all(struct runner *r)
 	const struct step_list *all = &run->s->steps;
 	struct step_list part = {.steps = all->steps};
 
-	while (part.n < all->n && step_is_early(&all->steps[part.n]))
+	while (part.n < all->n && step_is_early(all->steps[part.n].kind))
 		part.n++;
 	if (!run_list(r, &part))
 		return false;
@@ -119,7 +119,7 @@ void scenario_run(const struct scenario *s, enum irqchip_mode mode, const struct
 		.s = s,
 		.result = result,
 		.timeout_ms = limits->timeout_ms,
-		.end_ns = start + limits->timeout_ms * 1000000ull,
+		.end_ns = start + limits->timeout_ms * NSEC_PER_MSEC,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.kmsg = {.fd = -1},
 	};

@@ -6,9 +6,8 @@
 #include "scenario/runner.h"
 #include "util/clock.h"
 
-#define THREAD_STACK  (256 * 1024)
-#define NSEC_PER_MSEC 1000000ull
-#define PAUSE_NS      4096 /* about as long as an ioctl takes */
+#define THREAD_STACK (256 * 1024)
+#define PAUSE_NS     4096 /* about as long as an ioctl takes */
 
 struct start {
 	pthread_mutex_t created; /* held until it is known whether all threads are there */

@@ -10,8 +10,7 @@
 #include "scenario/runner.h"
 #include "util/clock.h"
 
-#define NSEC_PER_MSEC 1000000ull
-#define PAGE_BYTES    4096
+#define PAGE_BYTES 4096
 
 /* --- what each kind of step does: 0 or more, or -errno */
 
@@ -101,11 +100,18 @@ static int do_debug(struct runner *r, const struct step *st)
 						  (uint32_t)control);
 }
 
-static int do_run(struct runner *r, const struct step *st)
+static uint64_t left_ns(const struct runner *r)
 {
 	uint64_t now = clock_now_ns();
+
+	return now < r->until_ns ? r->until_ns - now : 0;
+}
+
+static int do_run(struct runner *r, const struct step *st)
+{
+	uint64_t ns = left_ns(r);
 	/* Rather a bit more, so that it is then found that the time is over. */
-	uint64_t left = now < r->until_ns ? (r->until_ns - now) / NSEC_PER_MSEC + 1 : 0;
+	uint64_t left = ns ? ns / NSEC_PER_MSEC + 1 : 0;
 	uint64_t ms;
 	int ret = run_arg(r, st, 0, &ms);
 
@@ -120,7 +126,6 @@ static int do_run(struct runner *r, const struct step *st)
 	return 0;
 }
 
-/* No longer than there is time. */
 /* KVM's own accesses to it fail, as where a memslot has gone. */
 static int do_unmap(struct runner *r, const struct step *st)
 {
@@ -135,10 +140,10 @@ static int do_unmap(struct runner *r, const struct step *st)
 	return mprotect(mem + address, PAGE_BYTES, PROT_NONE) < 0 ? -errno : 0;
 }
 
+/* No longer than there is time. */
 static int do_wait(struct runner *r, const struct step *st)
 {
-	uint64_t now = clock_now_ns();
-	uint64_t left = now < r->until_ns ? r->until_ns - now : 0;
+	uint64_t left = left_ns(r);
 	uint64_t ms, ns;
 	int ret = run_arg(r, st, 0, &ms);
 
@@ -279,23 +284,6 @@ static bool run_block(struct runner *r, const struct step *st)
 	return st->kind == STEP_REPEAT ? run_repeat(r, st, value) : run_parallel(r, st, value);
 }
 
-/* It puts the CPU into KVM_RUN, and looks at what comes of it; KVM_GET_MP_STATE may be an INIT. */
-static bool runs_cpu(enum step_kind kind)
-{
-	switch (kind) {
-	case STEP_PUMP:
-	case STEP_RUN:
-	case STEP_ENTER:
-	case STEP_GUEST:
-	case STEP_GUEST_GET:
-	case STEP_GUEST_SET:
-	case STEP_GUEST_IPI:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* A step needs its CPU: only `create` makes do without. */
 static int act(struct runner *r, const struct step *st)
 {
@@ -304,7 +292,7 @@ static int act(struct runner *r, const struct step *st)
 
 	if (st->cpu >= 0 && st->kind != STEP_CREATE && target_fd(t, (unsigned)st->cpu) < 0)
 		return -EINVAL;
-	if (!runs_cpu(st->kind))
+	if (!step_runs_cpu(st->kind))
 		return actions[st->kind](r, st);
 	pthread_mutex_lock(&t->runs_now[st->cpu]);
 	ret = actions[st->kind](r, st);

@@ -132,9 +132,26 @@ struct step {
 	unsigned nbranches;
 };
 
-static inline bool step_is_early(const struct step *st)
+static inline bool step_is_early(enum step_kind kind)
 {
-	return st->kind <= STEP_BOOT_CPU;
+	return kind <= STEP_BOOT_CPU;
+}
+
+/* It puts its CPU into KVM_RUN, and looks at what comes of it; KVM_GET_MP_STATE may be an INIT. */
+static inline bool step_runs_cpu(enum step_kind kind)
+{
+	switch (kind) {
+	case STEP_PUMP:
+	case STEP_RUN:
+	case STEP_ENTER:
+	case STEP_GUEST:
+	case STEP_GUEST_GET:
+	case STEP_GUEST_SET:
+	case STEP_GUEST_IPI:
+		return true;
+	default:
+		return false;
+	}
 }
 
 struct step_list {

@@ -10,7 +10,6 @@
 #include "util/clock.h"
 
 #define RUN_SIGNAL    SIGUSR1
-#define NSEC_PER_MSEC 1000000l
 #define CPUID_ENTRIES 256 /* what kvm_supported_cpuid() has room for */
 
 int target_open(struct target **out, const struct scenario *s, enum irqchip_mode mode,
@@ -74,7 +73,7 @@ int target_start_clock(timer_t *timer, unsigned ms)
 {
 	const struct sigaction sa = {.sa_handler = on_time_over};
 	const struct itimerspec at = {
-		.it_value = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NSEC_PER_MSEC + 1},
+		.it_value = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000 * NSEC_PER_MSEC) + 1},
 		.it_interval = {.tv_nsec = NSEC_PER_MSEC},
 	};
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = RUN_SIGNAL};
@@ -92,7 +91,7 @@ int target_start_clock(timer_t *timer, unsigned ms)
 
 int target_run(struct target *t, unsigned cpu, unsigned ms)
 {
-	uint64_t end = clock_now_ns() + ms * (uint64_t)NSEC_PER_MSEC;
+	uint64_t end = clock_now_ns() + ms * NSEC_PER_MSEC;
 	struct kvm_run *run = t->runs[cpu];
 	timer_t timer = NULL;
 	int r = target_start_clock(&timer, ms);

@@ -329,7 +329,7 @@ static bool goes_on(int r)
 static int run(struct target *t, unsigned cpu, unsigned ms)
 {
 	struct vcpu *v = vcpu_of(t, cpu);
-	uint64_t end = clock_now_ns() + ms * 1000000ull;
+	uint64_t end = clock_now_ns() + ms * NSEC_PER_MSEC;
 	timer_t timer = NULL;
 	int r = target_start_clock(&timer, 1);
 

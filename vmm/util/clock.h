@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <time.h>
 
-#define NSEC_PER_SEC 1000000000ull
+#define NSEC_PER_SEC  1000000000ull
+#define NSEC_PER_MSEC 1000000ull
 
 /* CLOCK_MONOTONIC in nanoseconds: the one clock that devices and chips are driven by. */
 static inline uint64_t clock_now_ns(void)
