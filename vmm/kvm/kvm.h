@@ -55,8 +55,8 @@ int kvm_vm_set_routes(int vm, const struct kvm_irq_routing *routes);
 int kvm_vm_irq_line(int vm, uint32_t gsi, bool level);
 /* How many took it; 0 also where it was masked or coalesced. */
 int kvm_vm_irq_line_status(int vm, uint32_t gsi, bool level);
-int kvm_vm_irqfd(int vm, int eventfd, uint32_t gsi);
-int kvm_vm_irqfd_resample(int vm, int eventfd, int resamplefd, uint32_t gsi);
+/* resamplefd: of KVM_IRQFD_FLAG_RESAMPLE; -1: none. */
+int kvm_vm_irqfd(int vm, int eventfd, int resamplefd, uint32_t gsi);
 /*
  * Makes accesses to these MSRs exit (KVM_X86_SET_MSR_FILTER), and those that KVM itself refuses as well; the
  * latter is how x2APIC MSRs reach us, which no filter covers.

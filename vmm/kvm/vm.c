@@ -115,22 +115,14 @@ int kvm_vm_irq_line_status(int vm, uint32_t gsi, bool level)
 	return r < 0 ? r : l.status > 0 ? l.status : 0;
 }
 
-int kvm_vm_irqfd(int vm, int eventfd, uint32_t gsi)
+int kvm_vm_irqfd(int vm, int eventfd, int resamplefd, uint32_t gsi)
 {
 	struct kvm_irqfd irqfd = {.fd = (uint32_t)eventfd, .gsi = gsi};
 
-	return kvm_ioctl(vm, KVM_IRQFD, &irqfd);
-}
-
-int kvm_vm_irqfd_resample(int vm, int eventfd, int resamplefd, uint32_t gsi)
-{
-	struct kvm_irqfd irqfd = {
-		.fd = (uint32_t)eventfd,
-		.gsi = gsi,
-		.flags = KVM_IRQFD_FLAG_RESAMPLE,
-		.resamplefd = (uint32_t)resamplefd,
-	};
-
+	if (resamplefd >= 0) {
+		irqfd.flags = KVM_IRQFD_FLAG_RESAMPLE;
+		irqfd.resamplefd = (uint32_t)resamplefd;
+	}
 	return kvm_ioctl(vm, KVM_IRQFD, &irqfd);
 }
 

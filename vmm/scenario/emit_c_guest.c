@@ -3,6 +3,7 @@
  * Steps that a guest carries out: the emitted program has the puppet's code and what makes its memory as they are in
  * sipi, and does what puppet.c and run_guest.c do.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -315,23 +316,12 @@ static void start(struct emitter *e, const struct step *st)
 	emit_end(e);
 }
 
-static const char *operation_name(unsigned op)
+/* "PUPPET_RDMSR" */
+static void put_operation(FILE *f, unsigned op)
 {
-	static const char *const names[PUPPET_OPS] = {
-		[PUPPET_NOP] = "NOP",	      [PUPPET_RDMSR] = "RDMSR",
-		[PUPPET_WRMSR] = "WRMSR",     [PUPPET_READ32] = "READ32",
-		[PUPPET_WRITE32] = "WRITE32", [PUPPET_INB] = "INB",
-		[PUPPET_OUTB] = "OUTB",	      [PUPPET_INL] = "INL",
-		[PUPPET_OUTL] = "OUTL",	      [PUPPET_CLI] = "CLI",
-		[PUPPET_STI] = "STI",	      [PUPPET_HLT] = "HLT",
-		[PUPPET_STI_HLT] = "STI_HLT", [PUPPET_PAUSE] = "PAUSE",
-		[PUPPET_CPUID] = "CPUID",     [PUPPET_RFLAGS] = "RFLAGS",
-		[PUPPET_RDCR8] = "RDCR8",     [PUPPET_WRCR8] = "WRCR8",
-		[PUPPET_RDTSC] = "RDTSC",     [PUPPET_SHUTDOWN] = "SHUTDOWN",
-	};
-
-	_Static_assert(PUPPET_OPS == 20, "a new operation's name is missing here");
-	return names[op];
+	fputs("PUPPET_", f);
+	for (const char *c = puppet_operation_name(op); *c; c++)
+		fputc(toupper(*c), f);
 }
 
 static void argument(struct emitter *e, const struct step *st, unsigned i, unsigned bits)
@@ -347,7 +337,8 @@ static void operation(struct emitter *e, const struct step *st)
 {
 	emit_begin(e, 3, (const unsigned[]){64, 64, 32});
 	call(e, HELPER_GUEST, "guest");
-	fprintf(e->now->f, "PUPPET_%s, ", operation_name(st->op));
+	put_operation(e->now->f, st->op);
+	fputs(", ", e->now->f);
 	argument(e, st, 0, 64);
 	argument(e, st, 1, 64);
 	if (st->given[2])

@@ -222,19 +222,13 @@ static void step_let(struct emitter *e, const struct step *st)
 
 void emit_fields(struct emitter *e, unsigned n, const unsigned *bits)
 {
-	static const char *const names[IPI_FIELDS] = {
-		[MSI_DEST] = "dest",	   [MSI_VECTOR] = "vector",
-		[MSI_MODE] = "mode",	   [MSI_LOGICAL] = "logical",
-		[MSI_RH] = "rh",	   [MSI_LEVEL] = "level",
-		[MSI_TRIGGER] = "trigger", [IPI_SHORTHAND] = "shorthand",
-	};
 	const struct step *st = e->step;
 	const char *sep = "";
 
 	for (unsigned i = 0; i < n; i++) {
 		if (!st->given[i])
 			continue;
-		fprintf(e->now->f, "%s.%s = ", sep, names[i]);
+		fprintf(e->now->f, "%s.%s = ", sep, field_names[i]);
 		emit_argument(e, &st->args[i], bits[i]);
 		sep = ", ";
 	}

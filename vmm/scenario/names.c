@@ -10,6 +10,11 @@
 
 /* clang-format off */
 
+const char *const field_names[IPI_FIELDS] = {
+	[MSI_DEST] = "dest", [MSI_VECTOR] = "vector", [MSI_MODE] = "mode", [MSI_LOGICAL] = "logical",
+	[MSI_RH] = "rh", [MSI_LEVEL] = "level", [MSI_TRIGGER] = "trigger", [IPI_SHORTHAND] = "shorthand",
+};
+
 static const struct word {
 	const char *name;
 	uint64_t value;

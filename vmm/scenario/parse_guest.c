@@ -32,6 +32,14 @@ static const struct operation *operation_find(const struct token *t)
 	return NULL;
 }
 
+const char *puppet_operation_name(unsigned op)
+{
+	for (size_t i = 0; i < COUNT(operations); i++)
+		if (operations[i].op == op)
+			return operations[i].name;
+	return NULL;
+}
+
 static int guest_operation(struct parser *p, struct step *st, const struct operation *o)
 {
 	parse_advance(p);

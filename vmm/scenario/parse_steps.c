@@ -66,9 +66,7 @@ static int cpu_reload(struct parser *p, struct step *st)
 	if (parse_take(p, "lapic") < 0)
 		return -1;
 	if (!token_is(&p->tok, "from"))
-		return p->tok.kind == TOKEN_END
-			       ? 0
-			       : parse_expected(p, &p->tok, "'from' or the end of the line");
+		return parse_end_of_line(p, "'from' or the end of the line");
 	parse_advance(p);
 	return parse_cpu_id(p, &st->from);
 }
@@ -143,19 +141,12 @@ static int step_create(struct parser *p, struct step *st)
 
 int parse_message(struct parser *p, struct step *st, unsigned nfields, const char *expected)
 {
-	static const char *const fields[IPI_FIELDS] = {
-		[MSI_DEST] = "dest",	   [MSI_VECTOR] = "vector",
-		[MSI_MODE] = "mode",	   [MSI_LOGICAL] = "logical",
-		[MSI_RH] = "rh",	   [MSI_LEVEL] = "level",
-		[MSI_TRIGGER] = "trigger", [IPI_SHORTHAND] = "shorthand",
-	};
-
 	do {
 		struct guess g = {.word = &p->tok};
 		unsigned i = 0;
 
-		for (; i < nfields && !token_is(&p->tok, fields[i]); i++)
-			guess_name(&g, fields[i]);
+		for (; i < nfields && !token_is(&p->tok, field_names[i]); i++)
+			guess_name(&g, field_names[i]);
 		if (i == nfields || (i == MSI_RH && nfields == IPI_FIELDS))
 			return parse_unknown(p, &g, expected);
 		if (st->given[i])
@@ -182,10 +173,7 @@ static int step_msi(struct parser *p, struct step *st)
 
 static int step_route(struct parser *p, struct step *st)
 {
-	if (parse_arg(p, st, ROUTE_GSI) < 0)
-		return -1;
-	return parse_message(p, st, MSI_FIELDS,
-			     "dest, vector, mode, logical, rh, level or trigger");
+	return parse_arg(p, st, ROUTE_GSI) < 0 ? -1 : step_msi(p, st);
 }
 
 static int step_irqfd(struct parser *p, struct step *st)

@@ -29,6 +29,8 @@ int puppet_start(struct runner *r, unsigned cpu, enum puppet_mode mode, unsigned
 int puppet_do(struct runner *r, unsigned cpu, unsigned op, uint64_t a, uint64_t b, unsigned ms);
 /* A CPU that a SIPI started, and that has exited to ask for its mailbox, is told: true; else it is left alone. */
 bool puppet_answer(struct target *t, unsigned cpu);
+/* "rdmsr": what a text calls an operation (parse_guest.c). */
+const char *puppet_operation_name(unsigned op);
 /* 4 or 8 bytes of the mailbox at offset: the guest's own memory, so any value. */
 uint64_t puppet_get(struct runner *r, unsigned cpu, uint32_t offset, unsigned size);
 void puppet_put(struct runner *r, unsigned cpu, uint32_t offset, uint64_t value, unsigned size);

@@ -143,38 +143,26 @@ static int new_eventfd(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int attach(struct run *run, struct route *route)
+/*
+ * resample: of the line of a pin of KVM's own chips, up by `signal`, and down with the EOI, when KVM writes the second
+ * eventfd.
+ */
+static int attach(struct run *run, struct route *route, bool resample)
 {
-	int fd = new_eventfd();
-	int ret;
+	int fd = new_eventfd(), second = resample ? new_eventfd() : -1;
+	int ret = fd < 0 ? fd : resample && second < 0 ? second : 0;
 
-	if (fd < 0)
-		return fd;
-	ret = run->t->mode == IRQCHIP_USER ? 0 : kvm_vm_irqfd(run->t->vm, fd, route->gsi);
-	if (ret < 0)
-		close(fd);
-	else
-		route->eventfd = fd;
-	return ret;
-}
-
-/* The line of a pin of KVM's own chips: up by `signal`, and down with the EOI, when KVM writes the second eventfd. */
-static int attach_line(struct run *run, struct route *route)
-{
-	int fd = new_eventfd(), resample = new_eventfd();
-	int ret = fd < 0 ? fd : resample;
-
-	if (ret >= 0)
-		ret = kvm_vm_irqfd_resample(run->t->vm, fd, resample, route->gsi);
+	if (ret == 0 && (resample || run->t->mode != IRQCHIP_USER))
+		ret = kvm_vm_irqfd(run->t->vm, fd, second, route->gsi);
 	if (ret >= 0) {
 		route->eventfd = fd;
-		route->resamplefd = resample;
+		route->resamplefd = second;
 		return ret;
 	}
 	if (fd >= 0)
 		close(fd);
-	if (resample >= 0)
-		close(resample);
+	if (second >= 0)
+		close(second);
 	return ret;
 }
 
@@ -189,31 +177,36 @@ static int do_irqfd(struct runner *r, const struct step *st, uint32_t gsi)
 	if (!route && st->resample && run->t->mode == IRQCHIP_KERNEL && (route = add(run, gsi)))
 		route->pin = true;
 	if (route)
-		ret = route->eventfd >= 0 ? -EBUSY
-		      : st->resample	  ? attach_line(run, route)
-					  : attach(run, route);
+		ret = route->eventfd >= 0 ? -EBUSY : attach(run, route, st->resample);
 	pthread_mutex_unlock(&run->lock);
 	return ret;
 }
 
-static int do_signal(struct runner *r, const struct step *st, uint32_t gsi)
+/* A copy; false: there is none. */
+static bool look_up(struct run *run, uint32_t gsi, struct route *copy)
 {
-	struct route *route, copy = {.eventfd = -1};
+	const struct route *route;
 
-	(void)st;
-	pthread_mutex_lock(&r->run->lock);
-	route = find(r->run, gsi);
+	pthread_mutex_lock(&run->lock);
+	route = find(run, gsi);
 	if (route)
-		copy = *route;
-	pthread_mutex_unlock(&r->run->lock);
-	if (copy.eventfd < 0)
+		*copy = *route;
+	pthread_mutex_unlock(&run->lock);
+	return route;
+}
+
+static int do_signal(struct runner *r, uint32_t gsi)
+{
+	struct route route;
+
+	if (!look_up(r->run, gsi, &route) || route.eventfd < 0)
 		return -ENOENT;
 	if (r->run->t->mode == IRQCHIP_USER) {
-		int ret = r->run->t->ops->signal_msi(r->run->t, &copy.msi);
+		int ret = r->run->t->ops->signal_msi(r->run->t, &route.msi);
 
 		return ret < 0 ? ret : 0;
 	}
-	return eventfd_write(copy.eventfd, 1) < 0 ? -errno : 0;
+	return eventfd_write(route.eventfd, 1) < 0 ? -errno : 0;
 }
 
 /*
@@ -223,21 +216,16 @@ static int do_signal(struct runner *r, const struct step *st, uint32_t gsi)
 static int line_of_ours(struct runner *r, uint32_t gsi, unsigned level)
 {
 	struct target *t = r->run->t;
-	struct route *route;
-	struct kvm_msi msi = {0};
-	bool any, here;
+	struct route route;
+	bool any;
 
 	pthread_mutex_lock(&r->run->lock);
 	any = r->run->nroutes;
-	route = find(r->run, gsi);
-	here = route;
-	if (route)
-		msi = route->msi;
 	pthread_mutex_unlock(&r->run->lock);
 	if (!any)
 		return t->ops->irq_line(t, gsi, level);
-	if (here && level)
-		t->ops->signal_msi(t, &msi);
+	if (level && look_up(r->run, gsi, &route))
+		t->ops->signal_msi(t, &route.msi);
 	return 0;
 }
 
@@ -282,7 +270,7 @@ int run_irq(struct runner *r, const struct step *st)
 	case STEP_IRQFD:
 		return do_irqfd(r, st, (uint32_t)gsi);
 	case STEP_SIGNAL:
-		return do_signal(r, st, (uint32_t)gsi);
+		return do_signal(r, (uint32_t)gsi);
 	default:
 		return do_irq_line(r, st, (uint32_t)gsi);
 	}

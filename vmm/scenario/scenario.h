@@ -109,6 +109,9 @@ enum msi_field {
 	IPI_FIELDS
 };
 
+/* "dest", "vector", ...: names.c */
+extern const char *const field_names[IPI_FIELDS];
+
 #define STEP_ARGS 8
 
 struct step {
