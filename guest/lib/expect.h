@@ -5,14 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/board.h"
 #include "lib/idt.h"
 #include "lib/timer.h"
 
 /*
  * What guests that count interrupts ask. An interrupt that must come has EXPECT_USEC, which a busy
- * host may need and only a failure uses up; one that must not come is given QUIET_USEC to show up.
+ * host may need and only a failure uses up (`patience=USEC` in the boot arguments); one that must not
+ * come is given QUIET_USEC to show up.
  */
-#define EXPECT_USEC 3000000
+#define EXPECT_USEC arg_u64("patience", 3000000)
 #define QUIET_USEC  1000
 
 /*

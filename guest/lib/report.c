@@ -30,7 +30,8 @@ bool report(bool ok, const char *fmt, ...)
 		report_counts.passed++;
 	else
 		report_counts.failed++;
-	printf("%s %u - %s\n", ok ? "ok" : "not ok", next_number(), name);
+	if (!ok || !arg_flag("quiet"))
+		printf("%s %u - %s\n", ok ? "ok" : "not ok", next_number(), name);
 	return ok;
 }
 

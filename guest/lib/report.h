@@ -12,7 +12,10 @@
 extern const char guest_name[];
 void guest_main(void);
 
-/* "ok 3 - text" or "not ok 3 - text"; returns the condition. From one CPU at a time. */
+/*
+ * "ok 3 - text" or "not ok 3 - text"; returns the condition. From one CPU at a time. `quiet` in the boot arguments
+ * leaves out the former: each byte is an exit, which an emulator makes slow.
+ */
 bool report(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "ok 3 - text # SKIP reason": what this host or machine lacks. */
 void report_skip(const char *reason, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -22,7 +22,7 @@ sub read_tests {
 		next if /^\s*(#|$)/;
 		if (/^\[([\w-]+)\]$/) {
 			push @tests, {name => $1};
-		} elsif (@tests && /^(stdout|stderr) = (.+)$/) {
+		} elsif (@tests && /^((?:emulated )?std(?:out|err)) = (.+)$/) {
 			push @{$tests[-1]{$1}}, qr/$2/m;
 		} elsif (@tests && /^(emulated )?(guest|args|options|irqchip|exit|timeout) = (.+)$/) {
 			$tests[-1]{$2} = $3 if !$1 || $emulated;
@@ -50,8 +50,9 @@ sub try_test {
 	push @wrong, "no end within its time" if $run->{hung};
 	push @wrong, "exit code $run->{code}, expected $exit" unless $run->{code} =~ /^(?:$exit)$/;
 	for my $stream ('stdout', 'stderr') {
+		my $patterns = $emulated && $t->{"emulated $stream"} || $t->{$stream} || [];
 		push @wrong, map { "nothing on $stream matches $_" }
-			grep { $run->{$stream} !~ $_ } @{$t->{$stream} // []};
+			grep { $run->{$stream} !~ $_ } @$patterns;
 	}
 	return ($run, @wrong);
 }
