@@ -188,22 +188,22 @@ static void examine_firing(void)
 	     "a deadline in the past fires at once");
 }
 
-/* To and from deadline mode the timer is disarmed: in time, which a busy host may take several tries for. */
+/* To and from deadline mode the timer is disarmed: in time, which a slow host gets more of at each try. */
 static bool leaving_disarms(void)
 {
 	bool disarmed;
 	uint64_t then;
 
-	for (unsigned i = 0; i < TRIES; i++) {
+	for (unsigned usec = RUN_USEC; usec < TRIES * RUN_USEC; usec += RUN_USEC) {
 		exam_clean();
-		then = rdtsc() + usec_to_tsc(RUN_USEC);
+		then = rdtsc() + usec_to_tsc(usec);
 		apic_timer_deadline(VEC, then);
 		lvt(VEC);
 		disarmed = deadline() == 0;
 		if (rdtsc() >= then)
 			continue;
 		lvt(VEC | LVT_TSC_DEADLINE);
-		udelay(2 * RUN_USEC);
+		udelay(2 * usec);
 		return disarmed && exam_took(VEC, 0);
 	}
 	return false;
@@ -214,16 +214,16 @@ static bool entering_disarms(void)
 	bool disarmed;
 	uint64_t then;
 
-	for (unsigned i = 0; i < TRIES; i++) {
+	for (unsigned usec = RUN_USEC; usec < TRIES * RUN_USEC; usec += RUN_USEC) {
 		exam_clean();
 		lvt(VEC);
-		then = rdtsc() + usec_to_tsc(RUN_USEC);
-		apic_write(APIC_TIMER_INIT, usec_to_ticks(RUN_USEC));
+		then = rdtsc() + usec_to_tsc(usec);
+		apic_write(APIC_TIMER_INIT, usec_to_ticks(usec));
 		lvt(VEC | LVT_TSC_DEADLINE);
 		disarmed = apic_read(APIC_TIMER_CUR) == 0;
 		if (rdtsc() >= then)
 			continue;
-		udelay(2 * RUN_USEC);
+		udelay(2 * usec);
 		return disarmed && exam_took(VEC, 0);
 	}
 	return false;

@@ -5,6 +5,7 @@
 #include "lib/pit.h"
 #include "lib/timer.h"
 
+#define GAP_USEC       10000
 #define CALIBRATE_HZ   100 /* 10 ms */
 #define LEAF_HV_TIMING 0x40000010
 #define LEAF_TSC       0x15
@@ -25,7 +26,28 @@ uint64_t tsc_to_usec(uint64_t tsc)
 
 void udelay(uint64_t usec)
 {
-	WAIT_FOR(false, usec);
+	uint64_t end = rdtsc() + usec_to_tsc(usec);
+
+	while ((int64_t)(end - rdtsc()) > 0)
+		cpu_relax();
+}
+
+struct wait wait_begin(uint64_t usec)
+{
+	return (struct wait){usec_to_tsc(usec), rdtsc()};
+}
+
+bool wait_more(struct wait *w)
+{
+	uint64_t now = rdtsc(), gap = now - w->seen, most = usec_to_tsc(GAP_USEC);
+
+	if (gap > most)
+		gap = most;
+	if (gap >= w->left)
+		return false;
+	w->left -= gap;
+	w->seen = now;
+	return true;
 }
 
 /* The hypervisors' leaf: EAX is the TSC's frequency in kHz. */

@@ -19,12 +19,22 @@ uint64_t usec_to_tsc(uint64_t usec);
 uint64_t tsc_to_usec(uint64_t tsc);
 void udelay(uint64_t usec);
 
+/*
+ * A limit in time that a busy host does not use up: of a gap between two looks at it, in which this CPU may not have run
+ * at all, it counts 10 ms.
+ */
+struct wait {
+	uint64_t left, seen; /* in TSC ticks */
+};
+struct wait wait_begin(uint64_t usec);
+bool wait_more(struct wait *w);
+
 /* Spins until the condition holds or the time is up; its value is whether the condition held. */
 #define WAIT_FOR(cond, usec)                                                                       \
 	({                                                                                         \
-		uint64_t wait_end_ = rdtsc() + usec_to_tsc(usec);                                  \
+		struct wait wait_ = wait_begin(usec);                                              \
 		bool wait_ok_;                                                                     \
-		while (!(wait_ok_ = (cond)) && (int64_t)(wait_end_ - rdtsc()) > 0)                 \
+		while (!(wait_ok_ = (cond)) && wait_more(&wait_))                                  \
 			cpu_relax();                                                               \
 		wait_ok_ || (cond);                                                                \
 	})
