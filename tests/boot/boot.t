@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: MIT
-# Runs what the file boot-tests beside this one describes, each test in each of its irqchip modes. On a host that
-# is an emulator (SIPI_EMULATED=1) some are smaller, and what fails is tried twice more, which is told, but for
-# what is known to fail there (SIPI_KNOWN: lines of patterns, of a test, a tab, and of its failing checks).
+# Runs what the file boot-tests beside this one describes, each test in each of its irqchip modes; some are smaller
+# with SIPI_SHORT=1. On a host that is an emulator (SIPI_EMULATED=1) what fails is tried twice more, which is told,
+# but for what is known to fail there (SIPI_KNOWN: lines of patterns, of a test, a tab, and of its failing checks).
 use strict;
 use warnings;
 use FindBin;
@@ -11,6 +11,7 @@ use Sipi;
 use Test::More;
 
 my $emulated = $ENV{SIPI_EMULATED};
+my $short = $ENV{SIPI_SHORT};
 my @known = map { [split /\t/, $_, 2] } split /\n/, $ENV{SIPI_KNOWN} // '';
 
 sub read_tests {
@@ -22,10 +23,10 @@ sub read_tests {
 		next if /^\s*(#|$)/;
 		if (/^\[([\w-]+)\]$/) {
 			push @tests, {name => $1};
-		} elsif (@tests && /^((?:emulated )?std(?:out|err)) = (.+)$/) {
+		} elsif (@tests && /^((?:short )?std(?:out|err)) = (.+)$/) {
 			push @{$tests[-1]{$1}}, qr/$2/m;
-		} elsif (@tests && /^(emulated )?(guest|args|options|irqchip|exit|timeout) = (.+)$/) {
-			$tests[-1]{$2} = $3 if !$1 || $emulated;
+		} elsif (@tests && /^(short )?(guest|args|options|irqchip|exit|timeout) = (.+)$/) {
+			$tests[-1]{$2} = $3 if !$1 || $short;
 		} else {
 			die "$path:$.: '$_' is no section and no setting\n";
 		}
@@ -50,7 +51,7 @@ sub try_test {
 	push @wrong, "no end within its time" if $run->{hung};
 	push @wrong, "exit code $run->{code}, expected $exit" unless $run->{code} =~ /^(?:$exit)$/;
 	for my $stream ('stdout', 'stderr') {
-		my $patterns = $emulated && $t->{"emulated $stream"} || $t->{$stream} || [];
+		my $patterns = $short && $t->{"short $stream"} || $t->{$stream} || [];
 		push @wrong, map { "nothing on $stream matches $_" }
 			grep { $run->{$stream} !~ $_ } @$patterns;
 	}
