@@ -130,4 +130,6 @@ $table = `tools/nested/mutants $same 2>/dev/null`;
 is($? >> 8, 1, 'a mutant that nothing catches');
 like($table, qr/^same +none +NOT by xapic-id-reinit \(split\)\n\n1 mutants, 0 caught, 1 not by what should\n/m, 'the table says so');
 like(`tools/nested/mutants no-such 2>&1`, qr{^mutants: tests/nested/mutants/no-such.patch: not there$}, 'no such mutant');
+my $via = spew('via', $head =~ s/^caught/host: via\n$&/mr . slurp($good));
+like(`tools/nested/mutants $via 2>&1`, qr{^mutants: \S+/via: host 'via': expected amd or intel$}, 'no such host');
 done_testing;
