@@ -41,7 +41,7 @@ sub iso {
 	my $dir = tempdir('nested.XXXX', TMPDIR => 1, CLEANUP => 1);
 	my %file = (initrd => inherited($o{initrd}), vmlinuz => $o{kernel}, map { m{([^/]+)$} => $_ } @cd);
 	my %bytes = ('isolinux.cfg' => "DEFAULT l\nPROMPT 0\nLABEL l\n KERNEL vmlinuz\n INITRD initrd\n APPEND $o{append}\n",
-		     map { $_ => Initramfs::read_file($file{$_}) } keys %file);
+		     map { $_ => read_file($file{$_}) } keys %file);
 	mkdir "$dir/cd";
 	for my $name (keys %bytes) {
 		open my $f, '>:raw', "$dir/cd/$name" or fail(2, "$dir/cd/$name: $!");
@@ -99,7 +99,7 @@ sub watch {
 	my ($pid) = @_;
 	my ($ticks, $since) = (-1, 0);
 	return sub {
-		my @stat = split / /, Initramfs::read_file("/proc/$pid/stat") =~ s/.*\) //sr;
+		my @stat = split / /, read_file("/proc/$pid/stat") =~ s/.*\) //sr;
 		my $now = $stat[11] + $stat[12]; # user's and system's
 		($ticks, $since) = ($now, time) if $now != $ticks;
 		die {code => 5, text => "Bochs hangs: no time on a CPU in $hung s", below => '', emulator => 1} if time - $since >= $hung;

@@ -34,7 +34,7 @@ sub edit {
 	my ($tree, @edits) = @_;
 	for (@edits) {
 		my ($name, $from, $to) = @$_;
-		my $text = Initramfs::read_file("$tree/$name");
+		my $text = read_file("$tree/$name");
 		my $found = () = $text =~ /\Q$from\E/g;
 		fail(2, "Bochs: $name: expected this once, found it $found times: $from") unless $found == 1;
 		open my $f, '>:raw', "$tree/$name" or fail(2, "$tree/$name: $!");

@@ -7,7 +7,7 @@ use Exporter 'import';
 use Fcntl;
 use POSIX ();
 
-our @EXPORT = qw(fail note spawn reap kill_all output write_all inherited emulator);
+our @EXPORT = qw(fail note run_main read_file spawn reap kill_all output write_all inherited emulator);
 
 my %children;
 
@@ -15,6 +15,38 @@ my %children;
 sub fail { my ($code, $text, $below) = @_; die {code => $code, text => $text, below => $below // ''} }
 
 sub note { print STDERR "nested: $_[0]\n" }
+
+# A program from its start to its end, which is one by itself, by fail() or by a signal: then the children are gone, and clean has run.
+# An alarm that main does not handle says late. Gives back the exit code.
+sub run_main {
+	my ($late, $main, $clean) = @_;
+	my %signals = (INT => 2, TERM => 15, HUP => 1);
+	$SIG{PIPE} = 'IGNORE';
+	$SIG{ALRM} = sub { fail(2, "$late took too long; the cache is as it was") };
+	for my $name (keys %signals) {
+		$SIG{$name} = sub { fail(128 + $signals{$name}, "ended by SIG$name") };
+	}
+	my $code = eval { $main->() };
+	my $end = $@;
+	@SIG{qw(INT TERM HUP)} = ('IGNORE') x 3;
+	$end = {code => 2, text => $end =~ s/\n$//r, below => ''} if $end && !ref $end;
+	# Nobody may read what we say: that must not keep us.
+	$SIG{ALRM} = sub { POSIX::_exit($end ? $end->{code} : 2) };
+	alarm 10;
+	kill_all();
+	$clean->();
+	return $code unless $end;
+	note($end->{text});
+	print STDERR $end->{below};
+	return $end->{code};
+}
+
+sub read_file {
+	my ($path) = @_;
+	open my $f, '<:raw', $path or fail(2, "$path: $!");
+	local $/;
+	return scalar(<$f>) // fail(2, "$path: $!");
+}
 
 # Starts a program in a process group of its own, so that Ctrl-C reaches us alone; setup runs in the
 # child. It dies with us even when we are killed by SIGKILL.

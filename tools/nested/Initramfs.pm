@@ -10,13 +10,6 @@ use File::Find ();
 
 sub new { return bless {files => {}, linked => []}, shift }
 
-sub read_file {
-	my ($path) = @_;
-	open my $f, '<:raw', $path or fail(2, "$path: $!");
-	local $/;
-	return scalar(<$f>) // fail(2, "$path: $!");
-}
-
 sub put { my ($self, $name, $mode, $data) = @_; $self->{files}{$name =~ s{^/+}{}r} = [$mode, $data] }
 sub dir { $_[0]->put($_[1], 0040755, '') }
 sub link { my ($self, $name, $to) = @_; $self->put($name, 0120777, $to) }
