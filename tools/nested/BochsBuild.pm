@@ -9,7 +9,6 @@ use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
 use Fetch;
 use File::Copy qw(move);
-use Initramfs;
 
 our @EXPORT = qw(bochs);
 
