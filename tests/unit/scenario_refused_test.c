@@ -27,6 +27,8 @@ static void refused(const char *text, size_t size, const char *want)
 
 /* --- the header: `text` is all that there is */
 
+#define ABOUT4 "about x\nabout x\nabout x\nabout x\n"
+
 static const struct {
 	const char *text, *want;
 } headers[] = {
@@ -46,6 +48,9 @@ static const struct {
 	{"title  \n", "t:1:8: expected a text, found the end of the line"},
 	{"title a\xc3\xbc\n", "t:1:8: expected ASCII text, found '?'"},
 	{"title a\ntitle b\n", "t:2:1: expected 'title' only once, found 'title'"},
+	{"about\n", "t:1:6: expected a text, found the end of the line"},
+	{ABOUT4 ABOUT4 ABOUT4 ABOUT4 "about x\n",
+	 "t:17:1: expected at most 16 such lines, found 'about'"},
 	{"class\n", "t:1:6: expected bug, erratum or guard, found the end of the line"},
 	{"class gaurd\n",
 	 "t:1:7: expected bug, erratum or guard, found 'gaurd'; did you mean 'guard'?"},

@@ -56,12 +56,9 @@ static void put_details(FILE *f, const struct row *row)
 	row_modes(row, modes);
 	fputs("\n### ", f);
 	text_put(f, TEXT_MARKDOWN, row->scenario->id);
-	fprintf(f, " (%s): %s\n\n    ", modes, verdict_name(row->verdict));
-	for (const char *c = row->details; *c; c++) {
-		fputc(*c, f);
-		if (*c == '\n' && c[1])
-			fputs("    ", f);
-	}
+	fprintf(f, " (%s): %s\n\n", modes, verdict_name(row->verdict));
+	report_lines(f, "    ", row->details);
+	report_references(f, "    ", row->scenario, row->verdict);
 }
 
 static void run(struct report *r, const struct batch_job *job, const struct result *result)
