@@ -338,7 +338,8 @@ ends('errata: some ids', errata('--scenarios', $dir, '--irqchip', 'split', 'b-ok
 ends('errata: an unknown id', errata('--scenarios', $dir, 'b-ok', 'frob'), 2, qr/^sipi: errata: 'frob': no such id in /);
 ends('errata: no scenarios', errata('--scenarios', '/nowhere'), 2, qr{^sipi: /nowhere: No such file});
 $run = ends('errata --markdown', errata('--scenarios', $dir, '--markdown'), 1, qr/^# KVM errata on this host\n/m);
-like($run->{stdout}, qr/^    sipi +\d.*\n    kernel +Linux \d.*\n    CPU +\S.*\n(?:    hypervisor +\S+\n)?    KVM +\S.*\n(?:    module kvm.* .*\n)*\n/m, 'markdown: the host');
+my $rest = qr/.*\n(?: {21}\S.*\n)*/;
+like($run->{stdout}, qr/^    sipi +\d.*\n    kernel +Linux \d$rest    CPU +\S$rest(?:    hypervisor +\S$rest)?    KVM +\S$rest(?:    module kvm.* $rest)*\n/m, 'markdown: the host');
 like($run->{stdout}, qr/^\| bug \| a-bug \| A title: \\<b\\> & "quotes" \\\| # of a-bug \| kernel split \| 0x20 \| 0x30 \| 052c.* \| 6\.3 \|$/m, 'markdown: a row');
 like($run->{stdout}, qr/^### a-bug \(kernel split\): bug\n\n    .*a-bug.scn:\d+: expect/m, 'markdown: details');
 for my $line (grep { /^\|/ } split /\n/, $run->{stdout}) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scenario/host.h"
 #include "scenario/text.h"
 
 void report_destroy(struct report *r)
@@ -132,6 +133,22 @@ void report_lines(FILE *f, const char *indent, const char *text)
 {
 	for (; *text; text += strcspn(text, "\n") + 1)
 		fprintf(f, "%s%.*s\n", indent, (int)strcspn(text, "\n"), text);
+}
+
+#define BEHIND_FACT "                     "
+
+static void put_fact(void *arg, const char *name, const char *value)
+{
+	FILE *f = arg;
+
+	fprintf(f, "    %-16s ", name);
+	text_wrap(f, TEXT_PLAIN, BEHIND_FACT, strlen(BEHIND_FACT), value);
+	fputc('\n', f);
+}
+
+void report_host(FILE *f)
+{
+	host_facts(put_fact, f);
 }
 
 void report_summary(FILE *f, const struct tally *t)

@@ -203,22 +203,13 @@ static void put_how(FILE *f, const struct row *rows, size_t n)
 	put_program(f, s, mode);
 }
 
-static void put_fact(void *arg, const char *name, const char *value)
-{
-	FILE *f = arg;
-
-	fprintf(f, CODE "%-16s ", name);
-	text_wrap(f, TEXT_PLAIN, CODE "                 ", strlen(CODE) + 17, value);
-	fputc('\n', f);
-}
-
 static void put_entry(FILE *f, const struct row *rows, size_t n)
 {
 	put_what(f, rows->scenario);
 	put_seen(f, rows, n);
 	put_how(f, rows, n);
 	fputs("\n## Versions\n\n", f);
-	host_facts(put_fact, f);
+	report_host(f);
 }
 
 /* --- a report */
