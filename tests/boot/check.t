@@ -340,6 +340,7 @@ ends('errata: no scenarios', errata('--scenarios', '/nowhere'), 2, qr{^sipi: /no
 $run = ends('errata --markdown', errata('--scenarios', $dir, '--markdown'), 1, qr/^# KVM errata on this host\n/m);
 my $rest = qr/.*\n(?: {21}\S.*\n)*/;
 like($run->{stdout}, qr/^    sipi +\d.*\n    kernel +Linux \d$rest    CPU +\S$rest(?:    hypervisor +\S$rest)?    KVM +\S$rest(?:    module kvm.* $rest)*\n/m, 'markdown: the host');
+is($run->{stdout} =~ /^    hypervisor /m ? 1 : 0, slurp('/proc/cpuinfo') =~ /^flags.*\bhypervisor\b/m ? 1 : 0, 'markdown: whether the host is virtual');
 like($run->{stdout}, qr/^\| bug \| a-bug \| A title: \\<b\\> & "quotes" \\\| # of a-bug \| kernel split \| 0x20 \| 0x30 \| 052c.* \| 6\.3 \|$/m, 'markdown: a row');
 like($run->{stdout}, qr/^### a-bug \(kernel split\): bug\n\n    .*a-bug.scn:\d+: expect/m, 'markdown: details');
 for my $line (grep { /^\|/ } split /\n/, $run->{stdout}) {
