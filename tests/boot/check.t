@@ -330,19 +330,48 @@ $run = ends('errata: the verdicts decide', errata('--scenarios', $dir), 1, qr/^2
 is(join(' ', map { (split)[0, 1] } grep { /^(?!VERDICT)\w+ .*kernel split/ } split /\n/, $run->{stdout}),
 	'unknown unknown bug a-bug erratum c-erratum skip skip skip zz-danger ok b-ok', 'errata: a row for both modes, the worst first');
 like($run->{stdout}, qr/^VERDICT +ID +IRQCHIP +EXPECTED +SEEN +FIXED IN +TITLE\n/, 'errata: the head');
-like($run->{stdout}, qr/^bug +a-bug +kernel split +0x20 +0x30 +6\.3 +A title.*\n +fix 052c/m, 'errata: what was seen, and the fix');
-like($run->{stdout}, qr/^ok +b-ok +kernel split +0x30 +0x30 +6\.3 /m, 'errata: observed, also where it is ok');
+like($run->{stdout}, qr/^bug +a-bug +kernel split +0x20 +0x30 +6\.3 +A title.*\n +expect cpu 0: lapic\.tpr = 0x20\n +fix 052c/m, 'errata: what was seen, of what, and the fix');
+like($run->{stdout}, qr/^# bug: KVM deviates.*\nbug +a-bug.*\n(?: .*\n)*\n# erratum: .*\nerratum +c-erratum /m, 'errata: what each verdict means');
+like($run->{stdout}, qr/^ok +b-ok +kernel split +0x30 +0x30 +6\.3 .*\n\n/m, 'errata: observed, also where it is ok, but no fix');
 like($run->{stdout}, qr/^skip +zz-danger .*\n +.*--dangerous/m, 'errata: why it was skipped');
 ends('errata: some ids', errata('--scenarios', $dir, '--irqchip', 'split', 'b-ok', 'c-erratum'), 0, qr/^1 ok, 1 erratum$/m);
 ends('errata: an unknown id', errata('--scenarios', $dir, 'b-ok', 'frob'), 2, qr/^sipi: errata: 'frob': no such id in /);
 ends('errata: no scenarios', errata('--scenarios', '/nowhere'), 2, qr{^sipi: /nowhere: No such file});
 $run = ends('errata --markdown', errata('--scenarios', $dir, '--markdown'), 1, qr/^# KVM errata on this host\n/m);
-like($run->{stdout}, qr/^    sipi +\d.*\n    kernel +Linux \d.*\n    CPU +\S.*\n    KVM +\S.*\n(?:    module kvm.* .*\n)*\n/m, 'markdown: the host');
+my $rest = qr/.*\n(?: {21}\S.*\n)*/;
+like($run->{stdout}, qr/^    sipi +\d.*\n    kernel +Linux \d$rest    CPU +\S$rest(?:    hypervisor +\S$rest)?    KVM +\S$rest(?:    module kvm.* $rest)*\n/m, 'markdown: the host');
+is($run->{stdout} =~ /^    hypervisor /m ? 1 : 0, slurp('/proc/cpuinfo') =~ /^flags.*\bhypervisor\b/m ? 1 : 0, 'markdown: whether the host is virtual');
 like($run->{stdout}, qr/^\| bug \| a-bug \| A title: \\<b\\> & "quotes" \\\| # of a-bug \| kernel split \| 0x20 \| 0x30 \| 052c.* \| 6\.3 \|$/m, 'markdown: a row');
 like($run->{stdout}, qr/^### a-bug \(kernel split\): bug\n\n    .*a-bug.scn:\d+: expect/m, 'markdown: details');
 for my $line (grep { /^\|/ } split /\n/, $run->{stdout}) {
 	is(scalar(() = $line =~ /(?<!\\)\|/g), 9, 'markdown: eight columns') or diag($line);
 }
+
+# Of one: a report that can be sent alone.
+my $wide = scenario('about', 'bug', "cap x2apic_api use_32bit_ids\n# Why.\n\tcpu 0:\tset lapic.tpr 0x30\nexpect cpu 0: lapic.tpr = 0x20\ndeviates 0x30",
+	join "\n", 'about  A VMM <tag> and *stars* of TPR[7:4].', 'about    ' . 'word ' x 20, 'cause kvm_lapic_reset(), lapic.c', 'seen erratum on Linux 6.1');
+$run = ends('errata --markdown ID', errata('--scenarios', scratch('about.scn'), '--markdown', 'about'), 1, qr/^# KVM: x86: A title: \\<b> & "quotes" \| # of about\n\n/);
+my ($what, $seen_here, $how, $versions) = split /^## .*\n/m, $run->{stdout};
+like($what, qr/^A VMM \\<tag> and \\\*stars\\\* of TPR\[7:4\]\. word(?:[ \n]word){19}\n\nkvm_lapic_reset\(\), lapic\.c\n\nManual: SDM vol\. 3A, 11\.4\n\nFix: 052c.*\n\nFirst release with it: 6\.3\n\n\z/m,
+	'report: what is wrong, and where');
+is(scalar(grep { length > 80 && !/^#/ } split /\n/, $what), 0, 'report: lines of a mail');
+my $seen_lines = join '', map { s/^ {8}/    /r } grep { /about\.scn:\d+:|^ +expected / } split /^/, check($wide)->{stdout} =~ s/\nbug +split.*//sr;
+like($seen_here, qr/^\nKVM .*, Linux .*:\n\nWith in-kernel irqchip, split irqchip: deviates \(verdict 'bug'\)\n\n\Q$seen_lines\E\nSeen elsewhere: erratum on Linux 6\.1\n/, 'report: what check prints, once for both modes');
+my $source = join '', map { /^\n/ ? $_ : "    $_" } grep { !/^(?:about|cause) / } split /^/, slurp($wide);
+like($how, qr/^    sipi check --irqchip kernel \Q$wide\E\n\n.*\n.*:\n\n\Q$source\E\n/m, 'report: the text, but what stands above');
+my ($emit) = $how =~ /^    sipi (check --emit-c about\.c .*)\n    gcc -pthread about\.c && \.\/a\.out\n/m;
+$run = sipi({limit => 60 * $slack}, map { $_ eq 'about.c' ? scratch('about.c') : $_ } split / /, $emit // 'check');
+like(-f scratch('about.c') && slurp(scratch('about.c')), qr/^ \* A VMM <tag>.*\n \* word.*\n \*\n \* kvm_lapic_reset\(\), lapic\.c\n \*\n \* id /m, 'report: the command that writes the program');
+like($versions, qr/^    sipi +\d.*\n    kernel +Linux \d/m, 'report: the host');
+$run = errata('--scenarios', $dir, '--markdown', 'b-ok', 'c-erratum', 'skip');
+is(join('; ', $run->{stdout} =~ /^(# KVM|---|Fix: \w+|With .*)/mg),
+	"# KVM; Fix: 052c3b99cbc8; With in-kernel irqchip, split irqchip: as the manual says (verdict 'ok'); "
+	. "---; # KVM; Fix: 052c3b99cbc8; With in-kernel irqchip, split irqchip: deviates (verdict 'erratum'); "
+	. "---; # KVM; Fix: 052c3b99cbc8; With in-kernel irqchip, split irqchip: not run (verdict 'skip')",
+	'report: several, each complete, whatever was seen') or diag($run->{stdout});
+my $user = spew('user-alone.scn', slurp($bug) =~ s/a-bug/user-alone/gr =~ s/^modes.*/modes user/mr);
+$run = errata('--scenarios', $user, '--irqchip', 'user', '--markdown', 'user-alone');
+like($run->{stdout}, qr/^With irqchip of sipi's own, without KVM's: deviates .*^    sipi check --irqchip user .*^It cannot be told as a C program/ms, 'report: what has no program');
 if (-d 'tests/scenarios') {
 	like(errata()->{stdout}, qr/^\w+ +xapic-id-reinit +/m, 'errata: the scenarios of the source tree');
 }

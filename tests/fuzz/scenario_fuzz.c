@@ -148,6 +148,13 @@ static void check_list(const struct step_list *list, unsigned nesting)
 	}
 }
 
+static void check_prose(const struct prose *prose)
+{
+	must(prose->n <= SCENARIO_PROSE);
+	for (unsigned i = 0; i < prose->n; i++)
+		check_text(prose->lines[i]);
+}
+
 static void check_header(void)
 {
 	const char *const texts[] = {s->id, s->title, s->manual, s->fix, s->fixed_in, s->seen};
@@ -157,6 +164,8 @@ static void check_header(void)
 		if (texts[i])
 			check_text(texts[i]);
 	}
+	check_prose(&s->about);
+	check_prose(&s->cause);
 	must(s->modes && s->modes < 1u << IRQCHIP_MODES && s->class <= CLASS_GUARD);
 	must(s->nneeds <= SCENARIO_NEEDS && s->nvariables <= SCENARIO_VARIABLES);
 	must(s->ncpus && s->ncpus <= SCENARIO_CPUS);

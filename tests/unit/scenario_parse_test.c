@@ -73,7 +73,10 @@ static void header(void **state)
 					 "needs msr xss\n"
 					 "needs msr 0x4b564d04\n"
 					 "danger\n"
+					 "about one # of\n"
+					 "cause kvm.c\n"
 					 "seen everywhere\r\n"
+					 "about two\n"
 					 "cpus 5 0xffffffff* 0\n"
 					 "create cpu 4294967295\n" EXPECT);
 
@@ -85,6 +88,12 @@ static void header(void **state)
 	assert_string_equal(s->fixed_in, "6.3");
 	assert_string_equal(s->manual, "SDM");
 	assert_string_equal(s->seen, "everywhere");
+	assert_int_equal(s->about.n, 2);
+	assert_string_equal(s->about.lines[0], "one # of");
+	assert_string_equal(s->about.lines[1], "two");
+	assert_int_equal(s->cause.n, 1);
+	assert_string_equal(s->cause.lines[0], "kvm.c");
+	assert_memory_equal(s->source, "# a comment\n\n  id\tx-1", 20);
 	assert_int_equal(s->class, CLASS_ERRATUM);
 	assert_int_equal(s->modes, 1 << IRQCHIP_USER | 1 << IRQCHIP_KERNEL);
 	assert_true(s->danger);
@@ -115,6 +124,8 @@ static void header_defaults(void **state)
 	assert_null(s->fix);
 	assert_null(s->fixed_in);
 	assert_null(s->seen);
+	assert_int_equal(s->about.n + s->cause.n, 0);
+	assert_string_equal(s->source, HEAD TAIL);
 	assert_false(s->danger);
 	assert_int_equal(s->nneeds, 0);
 }

@@ -27,6 +27,8 @@ static void refused(const char *text, size_t size, const char *want)
 
 /* --- the header: `text` is all that there is */
 
+#define ABOUT4 "about x\nabout x\nabout x\nabout x\n"
+
 static const struct {
 	const char *text, *want;
 } headers[] = {
@@ -46,6 +48,9 @@ static const struct {
 	{"title  \n", "t:1:8: expected a text, found the end of the line"},
 	{"title a\xc3\xbc\n", "t:1:8: expected ASCII text, found '?'"},
 	{"title a\ntitle b\n", "t:2:1: expected 'title' only once, found 'title'"},
+	{"about\n", "t:1:6: expected a text, found the end of the line"},
+	{ABOUT4 ABOUT4 ABOUT4 ABOUT4 "about x\n",
+	 "t:17:1: expected at most 16 such lines, found 'about'"},
 	{"class\n", "t:1:6: expected bug, erratum or guard, found the end of the line"},
 	{"class gaurd\n",
 	 "t:1:7: expected bug, erratum or guard, found 'gaurd'; did you mean 'guard'?"},
@@ -104,11 +109,14 @@ static void header(void **state)
 static const struct {
 	const char *text, *want;
 } steps[] = {
-	{"title T", "6:1: expected a step, found 'title'"},
-	{"expct 1 = 1", "6:1: expected a step, found 'expct'; did you mean 'expect'?"},
+	{"title T", "6:1: expected a step such as cpu, msi or expect, found 'title'"},
+	{"expct 1 = 1",
+	 "6:1: expected a step such as cpu, msi or expect, found 'expct'; did you mean 'expect'?"},
 	{"end", "6:1: expected a step, found 'end'"},
 	{"and", "6:1: expected a step, found 'and'"},
-	{"5", "6:1: expected a step, found '5'"},
+	{"5", "6:1: expected a step such as cpu, msi or expect, found '5'"},
+	{"mis dest=1",
+	 "6:1: expected a step such as cpu, msi or expect, found 'mis'; did you mean 'msi'?"},
 	{"deviates 1", "6:1: expected 'deviates' behind an 'expect' only, found 'deviates'"},
 	{"expect 1 = 1\ndeviates 1\ndeviates 2",
 	 "8:1: expected 'deviates' behind an 'expect' only, found 'deviates'"},
@@ -122,7 +130,7 @@ static const struct {
 	{"expect 1 = 1 1", "6:14: expected an operator or the end of the line, found '1'"},
 	{"try expect 1 = 1", "6:5: expected a step that can be refused, found 'expect'"},
 	{"try try cpu 1: nmi", "6:5: expected a step, found 'try'"},
-	{"try", "6:4: expected a step, found the end of the line"},
+	{"try", "6:4: expected a step such as cpu, msi or expect, found the end of the line"},
 	{"cpu 1: nmi\ncap hlt", "7:1: expected 'cap' ahead of all other steps, found 'cap'"},
 	{"let a 1\ncap hlt", "7:1: expected 'cap' ahead of all other steps, found 'cap'"},
 	{"let a 1\nboot_cpu 1",
@@ -149,7 +157,7 @@ static const struct {
 	{"cpu 1: interrupt", "6:17: expected an expression, found the end of the line"},
 	{"cpu 1: set accepted 1", "6:12: expected an object that can be written, found 'accepted'"},
 	{"cpu 1: set lapic.lvt_lnt0 1",
-	 "6:12: expected an object, found 'lapic.lvt_lnt0'; did you mean 'lapic.lvt_lint0'?"},
+	 "6:12: expected an object such as lapic.tpr, msr.pat or regs.rip, found 'lapic.lvt_lnt0'; did you mean 'lapic.lvt_lint0'?"},
 	{"cpu 1: set lapic.id", "6:20: expected an expression, found the end of the line"},
 	{"guest long", "6:1: expected 'cpu ID:' ahead of a step of a CPU, found 'guest'"},
 	{"cpu 1: guest",
@@ -175,8 +183,17 @@ static const struct {
 	{"cpu 1: guest hlt within", "6:24: expected an expression, found the end of the line"},
 	{"cpu 1: guest hlt within 5 ms",
 	 "6:27: expected an operator or the end of the line, found 'ms'"},
-	{"cpu 1: guest get", "6:17: expected an object, found the end of the line"},
-	{"cpu 1: guest get tpr", "6:18: expected an object, found 'tpr'"},
+	{"cpu 1: guest get",
+	 "6:17: expected an object such as lapic.tpr, msr.pat or regs.rip, found the end of the line"},
+	{"cpu 1: guest get tpr",
+	 "6:18: expected an object such as lapic.tpr, msr.pat or regs.rip, found 'tpr'; did you mean "
+	 "'lapic.tpr'?"},
+	/* Like lapic.id only in what all of them have. */
+	{"cpu 1: guest get lapic.spiv",
+	 "6:18: expected an object such as lapic.tpr, msr.pat or regs.rip, found 'lapic.spiv'"},
+	{"cpu 1: guest get lapci.svr",
+	 "6:18: expected an object such as lapic.tpr, msr.pat or regs.rip, found 'lapci.svr'; did you "
+	 "mean 'lapic.svr'?"},
 	{"cpu 1: guest get regs.rip",
 	 "6:18: expected a register of the local APIC, or an MSR, found 'regs.rip'"},
 	{"cpu 1: guest set apic_base.mode x2apic",
@@ -247,7 +264,8 @@ static const struct {
 	{"let a a", "6:7: expected an expression, found 'a'"},
 	{"repeat 3\nend", "7:1: expected a step, found 'end'"},
 	{"repeat 3\ncpu 1: nmi\nand", "8:1: expected a step or 'end', found 'and'"},
-	{"repeat 3\nnnmi\nend", "7:1: expected a step or 'end', found 'nnmi'"},
+	{"repeat 3\nnnmi\nend",
+	 "7:1: expected a step such as cpu, msi or expect, or 'end', found 'nnmi'"},
 	{"repeat 3\ncpu 1: nmi\nend 1", "8:5: expected the end of the line, found '1'"},
 	{"repeat", "6:7: expected an expression, found the end of the line"},
 	{"parallel 3\nand", "7:1: expected a step, found 'and'"},
@@ -273,7 +291,8 @@ static const struct {
 	{"expect lapic.id = 1",
 	 "6:8: expected 'cpu ID:' ahead of an object of a CPU, found 'lapic.id'"},
 	{"expect cpu 1: accepted = 1", "6:15: expected an object of a CPU, found 'accepted'"},
-	{"expect cpu 1: 5 = 1", "6:15: expected an object, found '5'"},
+	{"expect cpu 1: 5 = 1",
+	 "6:15: expected an object such as lapic.tpr, msr.pat or regs.rip, found '5'"},
 	{"expect cpu 1: lapic.irr = 1",
 	 "6:25: expected [N] or [H:L], at most 64 bits of 256, found '='"},
 	{"expect cpu 1: lapic.irr[64:0] = 1", "6:25: expected at most 64 bits, found '64'"},

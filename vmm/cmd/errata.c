@@ -18,7 +18,8 @@ const char errata_usage[] =
 	"what was seen on this host, the fix, and the first release that has it. Verdicts are those of sipi\n"
 	"check; those that can harm the host's kernel are skipped.\n"
 	"\n"
-	"  --markdown        a bug report, which names kernel, CPU, KVM's modules and their parameters\n"
+	"  --markdown        of each ID a report for a mailing list, which goes with the program that sipi\n"
+	"                    check --emit-c writes; without ID the table, and what the host is\n"
 	"  --irqchip LIST    of kernel, split, user and none (default: all but user, which has no APIC of KVM)\n"
 	"  --scenarios DIR   where they are (default: " SOURCE_TREE " here if it is there, else\n"
 	"                    " SIPI_SCENARIOS ")\n"
@@ -111,7 +112,9 @@ static int prepare(struct errata *o, struct error *err)
 {
 	if (select_ids(o, err) < 0 || campaign_check(&o->campaign, err) < 0)
 		return -1;
-	o->campaign.reports[0] = o->markdown ? report_markdown(stdout) : report_table(stdout);
+	o->campaign.reports[0] = !o->markdown ? report_table(stdout)
+				 : *o->ids    ? report_entries(stdout)
+					      : report_markdown(stdout);
 	return o->campaign.reports[0] ? 0 : error_set(err, EXIT_SETUP, "out of memory");
 }
 

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "kvm/kvm.h"
 #include "scenario/batch.h"
+#include "scenario/host.h"
 #include "util/clock.h"
 
 #define PROGRESS_NS (NSEC_PER_SEC / 10)
@@ -109,17 +109,11 @@ uint64_t campaign_shard_runs(const struct campaign *c)
 void campaign_announce(const struct campaign *c, FILE *f)
 {
 	uint64_t runs = campaign_shard_runs(c);
-	char module[32];
-	enum kvm_kind kind = kvm_kind(module);
-	struct utsname u;
 
-	uname(&u);
-	fprintf(f,
-		"sipi: KVM %s%s (%s), Linux %s, %zu scenario%s, %" PRIu64 " run%s, seed 0x%" PRIx64
-		"\n",
-		*module ? "by " : "built in", module, kvm_kind_name(kind), u.release,
-		c->registry->n, c->registry->n == 1 ? "" : "s", runs, runs == 1 ? "" : "s",
-		c->seed);
+	fputs("sipi: ", f);
+	host_brief(f);
+	fprintf(f, ", %zu scenario%s, %" PRIu64 " run%s, seed 0x%" PRIx64 "\n", c->registry->n,
+		c->registry->n == 1 ? "" : "s", runs, runs == 1 ? "" : "s", c->seed);
 }
 
 static void show_progress(struct state *s, const struct batch_job *job)

@@ -34,6 +34,16 @@ static void head_line(FILE *f, const char *name, const char *text)
 	fputc('\n', f);
 }
 
+static void head_prose(FILE *f, const struct prose *prose)
+{
+	for (unsigned i = 0; i < prose->n; i++) {
+		fputs(" * ", f);
+		emit_comment(f, prose->lines[i], strlen(prose->lines[i]));
+		fputc('\n', f);
+	}
+	fputs(prose->n ? " *\n" : "", f);
+}
+
 static void head(const struct emitter *e, FILE *f)
 {
 	static const char *const classes[] = {
@@ -43,6 +53,8 @@ static void head(const struct emitter *e, FILE *f)
 	fputs("/*\n * ", f);
 	emit_comment(f, s->title, strlen(s->title));
 	fputs("\n *\n", f);
+	head_prose(f, &s->about);
+	head_prose(f, &s->cause);
 	head_line(f, "id", s->id);
 	head_line(f, "class", classes[s->class]);
 	head_line(f, "fix", s->fix);
@@ -377,7 +389,7 @@ static int emit_scenario(const struct scenario *s, const uint8_t *text, size_t s
 	e.next = (const char *)text;
 	e.end = e.next + size;
 	parts(&e);
-	ret = e.failed ? -1 : put_file(&e, out, err);
+	ret = e.failed ? -1 : out ? put_file(&e, out, err) : 0;
 	free(e.main.text);
 	free(e.needs.text);
 	free(e.branches.text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "scenario/host.h"
 
+#include <cpuid.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,23 @@ static void cpuinfo(const char *key, char *value, size_t size)
 	}
 	if (f)
 		fclose(f);
+}
+
+/* Whose virtual CPU it is, by what it calls itself: "TCGTCGTCGTCG" is QEMU's, which emulates; "": none. */
+static void hypervisor(char name[13])
+{
+	unsigned r[4];
+
+	memset(name, 0, 13);
+	if (!__get_cpuid(1, &r[0], &r[1], &r[2], &r[3]) || !(r[2] >> 31))
+		return;
+	__cpuid(0x40000000, r[0], r[1], r[2], r[3]);
+	memcpy(name, &r[1], 12);
+	for (char *c = name; *c; c++)
+		if (*c < 0x20 || *c > 0x7e)
+			*c = '?';
+	if (!*name)
+		strcpy(name, "no name");
 }
 
 static void cpu(char *buf, size_t size)
@@ -96,8 +114,22 @@ void host_facts(void (*fact)(void *arg, const char *name, const char *value), vo
 	fact(arg, "kernel", buf);
 	cpu(buf, sizeof(buf));
 	fact(arg, "CPU", buf);
+	hypervisor(buf);
+	if (*buf)
+		fact(arg, "hypervisor", buf);
 	kind = kvm_kind(module);
 	snprintf(buf, sizeof(buf), "%s (%s)", *module ? module : "built in", kvm_kind_name(kind));
 	fact(arg, "KVM", buf);
 	modules(fact, arg);
+}
+
+void host_brief(FILE *f)
+{
+	char module[32];
+	enum kvm_kind kind = kvm_kind(module);
+	struct utsname u;
+
+	uname(&u);
+	fprintf(f, "KVM %s%s (%s), Linux %s", *module ? "by " : "built in", module,
+		kvm_kind_name(kind), u.release);
 }

@@ -50,8 +50,11 @@ struct scenario *scenario_parse(const char *path, const char *bytes, size_t size
 		free(s);
 		return NULL;
 	}
-	/* The path; and of each line, and the end of the last one, at most a copy of it all and one of each of its names. */
-	p.pool = s ? malloc(strlen(path) + 1 + 2 * (size + 1)) : NULL;
+	/*
+	 * The path and the source; and of each line, and the end of the last one, at most a copy of it all and one of
+	 * each of its names.
+	 */
+	p.pool = s ? malloc(strlen(path) + 1 + 3 * (size + 1)) : NULL;
 	if (!p.pool) {
 		error_fill(err, EXIT_SETUP, "%s: out of memory", path);
 		free(s);
@@ -59,6 +62,7 @@ struct scenario *scenario_parse(const char *path, const char *bytes, size_t size
 	}
 	s->text = p.pool;
 	s->path = parse_keep(&p, path, strlen(path));
+	s->source = parse_keep(&p, bytes, size);
 	if (parse(&p) == 0)
 		return s;
 	scenario_free(s);

@@ -212,7 +212,7 @@ int parse_object(struct parser *p, int32_t cpu, struct object_ref *ref)
 	const struct object *o = find_object(&p->tok);
 
 	if (!o)
-		return unknown_word(p, "an object", true);
+		return unknown_word(p, "an object such as lapic.tpr, msr.pat or regs.rip", true);
 	return object_rest(p, o, cpu, ref);
 }
 

@@ -15,6 +15,8 @@ enum key {
 	KEY_NEEDS,
 	KEY_DANGER,
 	KEY_SEEN,
+	KEY_ABOUT,
+	KEY_CAUSE,
 	KEY_CPUS,
 	KEYS
 };
@@ -23,7 +25,8 @@ static const char *const key_names[] = {
 	[KEY_ID] = "id",       [KEY_TITLE] = "title", [KEY_CLASS] = "class",
 	[KEY_FIX] = "fix",     [KEY_FIXED] = "fixed", [KEY_MANUAL] = "manual",
 	[KEY_MODES] = "modes", [KEY_NEEDS] = "needs", [KEY_DANGER] = "danger",
-	[KEY_SEEN] = "seen",   [KEY_CPUS] = "cpus",
+	[KEY_SEEN] = "seen",   [KEY_ABOUT] = "about", [KEY_CAUSE] = "cause",
+	[KEY_CPUS] = "cpus",
 };
 
 static const char *const class_names[] = {
@@ -256,6 +259,13 @@ static int parse_modes(struct parser *p)
 	return 0;
 }
 
+static int parse_prose(struct parser *p, struct prose *prose)
+{
+	if (prose->n == SCENARIO_PROSE)
+		return parse_expected(p, &p->tok, "at most %u such lines", SCENARIO_PROSE);
+	return parse_text(p, &prose->lines[prose->n++]);
+}
+
 static int parse_danger(struct parser *p)
 {
 	p->s->danger = true;
@@ -302,6 +312,11 @@ static int parse_cpus(struct parser *p)
 	return 0;
 }
 
+static bool is_repeatable(enum key key)
+{
+	return key == KEY_NEEDS || key == KEY_ABOUT || key == KEY_CAUSE;
+}
+
 static int parse_key(struct parser *p, enum key key)
 {
 	switch (key) {
@@ -323,6 +338,10 @@ static int parse_key(struct parser *p, enum key key)
 		return parse_modes(p);
 	case KEY_NEEDS:
 		return parse_need(p);
+	case KEY_ABOUT:
+		return parse_prose(p, &p->s->about);
+	case KEY_CAUSE:
+		return parse_prose(p, &p->s->cause);
 	case KEY_DANGER:
 		return parse_danger(p);
 	default:
@@ -344,7 +363,7 @@ int parse_header(struct parser *p)
 		key = PICK(p, key_names, "a key of the header, or 'cpus'");
 		if (key < 0)
 			return -1;
-		if (p->header_seen[key] && key != KEY_NEEDS)
+		if (p->header_seen[key] && !is_repeatable((enum key)key))
 			return parse_expected(p, &p->tok, "'%s' only once", key_names[key]);
 		p->header_seen[key] = true;
 		if (parse_key(p, (enum key)key) < 0)

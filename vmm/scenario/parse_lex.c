@@ -78,39 +78,57 @@ void parse_report(struct parser *p, const struct token *found, const char *fmt, 
 	report(p, found, expected, NULL);
 }
 
-/* Levenshtein's, of two short words. */
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein's, of two short words; two letters that are exchanged are one mistake. */
 static unsigned edit_distance(const char *a, size_t alen, const char *b, size_t blen)
 {
-	unsigned row[GUESS_MAX + 1];
+	unsigned d[GUESS_MAX + 1][GUESS_MAX + 1];
 
-	for (size_t j = 0; j <= blen; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= alen; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= blen; j++) {
-			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
-
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = row[j];
-			row[j] = best;
+	for (size_t i = 0; i <= alen; i++)
+		for (size_t j = 0; j <= blen; j++) {
+			if (!i || !j) {
+				d[i][j] = (unsigned)(i + j);
+				continue;
+			}
+			d[i][j] = least(d[i - 1][j - 1] + (a[i - 1] != b[j - 1]),
+					least(d[i - 1][j], d[i][j - 1]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
 		}
-	}
-	return row[blen];
+	return d[alen][blen];
+}
+
+/* How much of a word ends with its last dot. */
+static size_t family(const char *word, size_t len)
+{
+	while (len && word[len - 1] != '.')
+		len--;
+	return len;
 }
 
 void guess_name(struct guess *g, const char *name)
 {
-	size_t len = g->word->len, name_len = strlen(name);
-	unsigned far = len < 9 ? 2 : 3, distance;
+	const char *word = g->word->at;
+	size_t len = g->word->len, name_len = strlen(name), dot = family(word, len);
+	unsigned far, distance;
 
 	if (len > GUESS_MAX || name_len > GUESS_MAX)
 		return;
-	distance = edit_distance(g->word->at, len, name, name_len);
+	/* "lapic.spiv" is like no other register only because it, too, is one of lapic; "tpr" is that of lapic. */
+	if (dot && dot == family(name, name_len) && memcmp(word, name, dot) == 0) {
+		word += dot;
+		len -= dot;
+	} else if (len && !dot && name_is(name + family(name, name_len), word, len)) {
+		dot = family(name, name_len);
+	} else {
+		dot = 0;
+	}
+	far = len < 9 ? 2 : 3;
+	distance = edit_distance(word, len, name + dot, name_len - dot);
 	if (distance <= far && 2 * distance <= len && (!g->name || distance < g->distance)) {
 		g->name = name;
 		g->distance = distance;

@@ -306,11 +306,13 @@ static bool is_block(const struct step *st)
 static int check_place(struct parser *p, const struct statement *s, bool tried, unsigned nesting)
 {
 	const char *expected = nesting ? "a step or 'end'" : "a step";
+	const char *such = nesting ? "a step such as cpu, msi or expect, or 'end'"
+				   : "a step such as cpu, msi or expect";
 
 	if (!s && find(p, of_cpu, COUNT(of_cpu)))
 		return parse_expected(p, &p->tok, "'cpu ID:' ahead of a step of a CPU");
 	if (!s)
-		return not_found(p, steps, COUNT(steps), expected);
+		return not_found(p, steps, COUNT(steps), such);
 	if (!s->parse)
 		return parse_expected(p, &p->tok, "%s", expected);
 	if (tried && !s->can_be_tried)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scenario/host.h"
 #include "scenario/text.h"
 
 void report_destroy(struct report *r)
@@ -67,8 +68,8 @@ static void put_finding(FILE *f, const char *indent, const char *path, const str
 	fputc('\n', f);
 }
 
-void report_details(FILE *f, const char *indent, const struct batch_job *job,
-		    const struct result *result)
+void report_observations(FILE *f, const char *indent, const struct batch_job *job,
+			 const struct result *result)
 {
 	const struct scenario *s = job->scenario;
 
@@ -83,14 +84,27 @@ void report_details(FILE *f, const char *indent, const struct batch_job *job,
 	for (unsigned i = 0; i < result->nfindings; i++)
 		if (result->findings[i].what != SEEN_EXPECTED)
 			put_finding(f, indent, s->path, &result->findings[i]);
-	if (result->verdict == VERDICT_SKIP || result->verdict == VERDICT_ERROR)
+}
+
+void report_references(FILE *f, const char *indent, const struct scenario *s, enum verdict v)
+{
+	if (v == VERDICT_OK || v == VERDICT_SKIP || v == VERDICT_ERROR)
 		return;
 	put_line(f, indent, "fix     ", s->fix, "\n");
 	put_line(f, indent, "fixed   ", s->fixed_in, "\n");
 	put_line(f, indent, "manual  ", s->manual, "\n");
 }
 
-char *report_details_text(const struct batch_job *job, const struct result *result)
+void report_details(FILE *f, const char *indent, const struct batch_job *job,
+		    const struct result *result)
+{
+	report_observations(f, indent, job, result);
+	report_references(f, indent, job->scenario, result->verdict);
+}
+
+static char *in_memory(void (*put)(FILE *f, const char *indent, const struct batch_job *job,
+				   const struct result *result),
+		       const struct batch_job *job, const struct result *result)
 {
 	char *text = NULL;
 	size_t size;
@@ -98,11 +112,43 @@ char *report_details_text(const struct batch_job *job, const struct result *resu
 
 	if (!f)
 		return NULL;
-	report_details(f, "", job, result);
+	put(f, "", job, result);
 	if (fclose(f) == 0)
 		return text;
 	free(text);
 	return NULL;
+}
+
+char *report_details_text(const struct batch_job *job, const struct result *result)
+{
+	return in_memory(report_details, job, result);
+}
+
+char *report_observations_text(const struct batch_job *job, const struct result *result)
+{
+	return in_memory(report_observations, job, result);
+}
+
+void report_lines(FILE *f, const char *indent, const char *text)
+{
+	for (; *text; text += strcspn(text, "\n") + 1)
+		fprintf(f, "%s%.*s\n", indent, (int)strcspn(text, "\n"), text);
+}
+
+#define BEHIND_FACT "                     "
+
+static void put_fact(void *arg, const char *name, const char *value)
+{
+	FILE *f = arg;
+
+	fprintf(f, "    %-16s ", name);
+	text_wrap(f, TEXT_PLAIN, BEHIND_FACT, strlen(BEHIND_FACT), value);
+	fputc('\n', f);
+}
+
+void report_host(FILE *f)
+{
+	host_facts(put_fact, f);
 }
 
 void report_summary(FILE *f, const struct tally *t)

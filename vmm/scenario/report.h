@@ -45,8 +45,10 @@ struct report *report_junit(FILE *f, uint64_t repeat);
 struct report *report_json(FILE *f);
 /* The registry as a table, when all is done: one row for the modes of a scenario that gave the same. */
 struct report *report_table(FILE *f);
-/* The same as a bug report, with what the host is. */
+/* The same in Markdown, with what the host is, and the details of what is not ok. */
 struct report *report_markdown(FILE *f);
+/* Each scenario as a report of its own, for a mail to KVM's list. */
+struct report *report_entries(FILE *f);
 void report_destroy(struct report *r);
 
 /* --- what they have in common */
@@ -56,11 +58,22 @@ bool report_worse(enum verdict a, enum verdict b);
 const char *report_cmp(enum comparison cmp); /* "=", ">=", ... */
 /* The first expect that did not see what the architecture says; else the first of all, else NULL. */
 const struct finding *report_finding(const struct result *result);
-/* What is to be said of a verdict that is not ok, a line each, behind `indent`: nothing for ok. */
+/*
+ * What is to be said of a verdict that is not ok, a line each, behind `indent`: nothing for ok. First why and what was
+ * seen, then, of a deviation, fix and manual.
+ */
+void report_observations(FILE *f, const char *indent, const struct batch_job *job,
+			 const struct result *result);
+void report_references(FILE *f, const char *indent, const struct scenario *s, enum verdict v);
 void report_details(FILE *f, const char *indent, const struct batch_job *job,
 		    const struct result *result);
-/* The same, in memory: free() it. NULL: out of memory. */
+/* Details, or observations alone, in memory: free() it. NULL: out of memory. */
 char *report_details_text(const struct batch_job *job, const struct result *result);
+char *report_observations_text(const struct batch_job *job, const struct result *result);
+/* Lines of those, behind `indent`. */
+void report_lines(FILE *f, const char *indent, const char *text);
+/* What the host is, as a block of Markdown's code: "#1" of a kernel's version is no issue of whoever gets it. */
+void report_host(FILE *f);
 /* "12 ok, 1 bug, 2 skip", and what is missing of it where it was interrupted. */
 void report_summary(FILE *f, const struct tally *t);
 

@@ -2,7 +2,6 @@
 /* The registry on this host as a bug report: the host, the table, and the details of what deviates. */
 #include <stdlib.h>
 
-#include "scenario/host.h"
 #include "scenario/report.h"
 #include "scenario/report_rows.h"
 #include "scenario/text.h"
@@ -17,16 +16,6 @@ static void put_cell(FILE *f, const char *text)
 	fputs(" ", f);
 	text_put(f, TEXT_MARKDOWN, text ? text : "");
 	fputs(" |", f);
-}
-
-/* In a block of code, for "#1" of a kernel's version is no issue of whoever gets the report. */
-static void put_fact(void *arg, const char *name, const char *value)
-{
-	FILE *f = arg;
-
-	fprintf(f, "    %-16s ", name);
-	text_put(f, TEXT_PLAIN, value);
-	fputc('\n', f);
 }
 
 static void put_row(FILE *f, const struct row *row)
@@ -56,12 +45,9 @@ static void put_details(FILE *f, const struct row *row)
 	row_modes(row, modes);
 	fputs("\n### ", f);
 	text_put(f, TEXT_MARKDOWN, row->scenario->id);
-	fprintf(f, " (%s): %s\n\n    ", modes, verdict_name(row->verdict));
-	for (const char *c = row->details; *c; c++) {
-		fputc(*c, f);
-		if (*c == '\n' && c[1])
-			fputs("    ", f);
-	}
+	fprintf(f, " (%s): %s\n\n", modes, verdict_name(row->verdict));
+	report_lines(f, "    ", row->details);
+	report_references(f, "    ", row->scenario, row->verdict);
 }
 
 static void run(struct report *r, const struct batch_job *job, const struct result *result)
@@ -81,7 +67,7 @@ static void end(struct report *r, const struct tally *t)
 	fputs("# KVM errata on this host\n\n", f);
 	report_summary(f, t);
 	fputs("\n\n## Host\n\n", f);
-	host_facts(put_fact, f);
+	report_host(f);
 	fputs("\n## Scenarios\n\n| verdict | id | title | irqchip | expected | seen | fix | fixed in |\n"
 	      "|---|---|---|---|---|---|---|---|\n",
 	      f);

@@ -32,7 +32,7 @@ static struct row *append(struct rows *r)
 int rows_add(struct rows *r, const struct batch_job *job, const struct result *result)
 {
 	const struct finding *d = report_finding(result);
-	char *details = report_details_text(job, result);
+	char *details = report_observations_text(job, result);
 	struct row *row;
 
 	if (!details)

@@ -12,7 +12,7 @@ struct row {
 	enum verdict verdict;
 	bool looked; /* at something: expected and seen are there */
 	struct finding finding;
-	char *details; /* owned */
+	char *details; /* report_observations(), without indent; owned */
 };
 
 struct rows {

@@ -12,12 +12,6 @@ struct tap {
 	uint64_t repeat, n;
 };
 
-static void put_comments(FILE *f, const char *text)
-{
-	for (; *text; text += strcspn(text, "\n") + 1)
-		fprintf(f, "# %.*s\n", (int)strcspn(text, "\n"), text);
-}
-
 static void run(struct report *r, const struct batch_job *job, const struct result *result)
 {
 	struct tap *tap = (struct tap *)r;
@@ -43,7 +37,7 @@ static void run(struct report *r, const struct batch_job *job, const struct resu
 	fputc('\n', r->f);
 	details = report_details_text(job, result);
 	if (details)
-		put_comments(r->f, details);
+		report_lines(r->f, "# ", details);
 	free(details);
 	fflush(r->f);
 }

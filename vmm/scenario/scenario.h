@@ -183,14 +183,22 @@ struct watched {
 #define SCENARIO_VARIABLES 32
 #define SCENARIO_WATCHED   32
 #define SCENARIO_NEEDS	   16
+#define SCENARIO_PROSE	   16
 #define SCENARIO_STEPS	   4096
 #define SCENARIO_NESTING   4
 #define SCENARIO_BYTES	   (1u << 20)
+
+/* The lines of a paragraph. */
+struct prose {
+	unsigned n;
+	const char *lines[SCENARIO_PROSE];
+};
 
 struct scenario {
 	const char *path;
 	const char *id, *title, *fix, *fixed_in, *manual,
 		*seen; /* NULL: not given; id, title are */
+	struct prose about, cause;
 	enum scenario_class class;
 	unsigned modes; /* bit 1 << enum irqchip_mode */
 	bool danger;	/* can harm the host's kernel */
@@ -205,7 +213,8 @@ struct scenario {
 	unsigned nwatched;
 	struct watched watched[SCENARIO_WATCHED]; /* each once */
 	struct step_list steps;
-	char *text; /* what the strings point into */
+	const char *source; /* all of it, as it was read */
+	char *text;	    /* what the strings point into */
 };
 
 /* NULL with *err as "PATH:LINE:COLUMN: expected ..." and EXIT_SETUP. */

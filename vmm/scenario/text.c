@@ -35,12 +35,17 @@ static bool unprintable(uint32_t c)
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfffe || c == 0xffff;
 }
 
+static bool escapes_backslash(enum text_style style)
+{
+	return style == TEXT_TAP || style == TEXT_MARKDOWN || style == TEXT_PROSE;
+}
+
 static void put_unprintable(FILE *f, enum text_style style, uint32_t c)
 {
 	if (style == TEXT_JSON)
 		fprintf(f, "\\u%04x", c);
 	else
-		fprintf(f, "%s\\x%02x", style == TEXT_TAP || style == TEXT_MARKDOWN ? "\\" : "", c);
+		fprintf(f, "%s\\x%02x", escapes_backslash(style) ? "\\" : "", c);
 }
 
 /* A character that means something in this style; false: it does not. */
@@ -52,6 +57,7 @@ static bool put_special(FILE *f, enum text_style style, char c)
 		[TEXT_XML] = "&<>\"",
 		[TEXT_JSON] = "\"\\",
 		[TEXT_MARKDOWN] = "\\`*[]<>|",
+		[TEXT_PROSE] = "\\`*<",
 	};
 
 	if (!strchr(special[style], c))
@@ -63,11 +69,12 @@ static bool put_special(FILE *f, enum text_style style, char c)
 	return true;
 }
 
-void text_put(FILE *f, enum text_style style, const char *s)
+void text_put_some(FILE *f, enum text_style style, const char *s, size_t len)
 {
+	const char *end = s + len;
 	uint32_t c;
 
-	while (*s) {
+	while (s < end) {
 		unsigned n = decode((const unsigned char *)s, &c);
 
 		if (n == 0)
@@ -80,4 +87,37 @@ void text_put(FILE *f, enum text_style style, const char *s)
 			fwrite(s, 1, n, f);
 		s += n ? n : 1;
 	}
+}
+
+void text_put(FILE *f, enum text_style style, const char *s)
+{
+	text_put_some(f, style, s, strlen(s));
+}
+
+#define WRAP_COLUMNS 76
+
+/* At the start of a line it would begin a list, a heading or a quotation. */
+static bool begins_block(const char *word)
+{
+	return strchr("#-+>=", *word);
+}
+
+size_t text_wrap(FILE *f, enum text_style style, const char *indent, size_t column, const char *s)
+{
+	for (s += strspn(s, " \t"); *s; s += strspn(s, " \t")) {
+		size_t len = strcspn(s, " \t");
+
+		if (column > strlen(indent) && column + 1 + len > WRAP_COLUMNS &&
+		    !begins_block(s)) {
+			fprintf(f, "\n%s", indent);
+			column = strlen(indent);
+		} else if (column > strlen(indent)) {
+			fputc(' ', f);
+			column++;
+		}
+		text_put_some(f, style, s, len);
+		column += len;
+		s += len;
+	}
+	return column;
 }
