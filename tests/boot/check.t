@@ -273,7 +273,8 @@ for (['INT', 130], ['TERM', 143], ['HUP', 129]) {
 	cmp_ok(time - $start, '<', 5 * $slack, "SIG$signal: at once");
 	like($run->{stdout}, qr/^2 bug; \w.*: 4 of 6 runs were not done$/m, "SIG$signal: what is known is told") or diag(told($run));
 	is(scalar(grep { kill 0, $_ } @pids), 0, "SIG$signal: no process is left");
-	like(slurp($xml), qr{<testsuite name="sipi check" tests="2" .*</testsuite>\n\z}s, "SIG$signal: JUnit is whole");
+	like(slurp($xml), qr{<testsuite name="sipi check" tests="3" failures="2" errors="1" .*<error [^>]*: 4 of 6 runs were not done"/>.*</testsuite>\n\z}s,
+		"SIG$signal: JUnit is whole, and has an error for what was not done");
 	is((eval { decode_json(slurp($js)) } // {})->{summary}{done}, 2, "SIG$signal: JSON is whole");
 }
 {

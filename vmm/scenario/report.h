@@ -61,6 +61,8 @@ void report_details(FILE *f, const char *indent, const struct batch_job *job,
 		    const struct result *result);
 /* The same, in memory: free() it. NULL: out of memory. */
 char *report_details_text(const struct batch_job *job, const struct result *result);
+/* "Terminated: 3 of 12 runs were not done". */
+void report_not_done(FILE *f, const struct tally *t);
 /* "12 ok, 1 bug, 2 skip", and what is missing of it where it was interrupted. */
 void report_summary(FILE *f, const struct tally *t);
 
