@@ -283,6 +283,14 @@ for (['INT', 130], ['TERM', 143], ['HUP', 129]) {
 	kill 'TERM', $run->{pid};
 	like(finish($run, 30 * $slack)->{stdout}, qr/\A1\.\.2\nBail out! /, 'TAP: bails out');
 }
+SKIP: {
+	skip 'needs root and PID namespaces', 1 unless $> == 0 && system('unshare -pf true 2>/dev/null') == 0;
+	my $run = start({wrap => ['unshare', '--pid', '--fork', '--kill-child']}, 'check', '--jobs', 1, '--timeout', 60, $hang);
+	my $first = first_child($run) // die 'no child';
+	first_child({pid => $first}) // die 'no run';
+	kill 'TERM', $first;
+	is(finish($run, 30 * $slack)->{code}, 143, 'SIGTERM as the first process of a container');
+}
 {
 	my $run = start('check', '--jobs', 1, '--timeout', 60, $hang);
 	my $pid = first_child($run);
