@@ -273,7 +273,8 @@ for (['INT', 130], ['TERM', 143], ['HUP', 129]) {
 	cmp_ok(time - $start, '<', 5 * $slack, "SIG$signal: at once");
 	like($run->{stdout}, qr/^2 bug; \w.*: 4 of 6 runs were not done$/m, "SIG$signal: what is known is told") or diag(told($run));
 	is(scalar(grep { kill 0, $_ } @pids), 0, "SIG$signal: no process is left");
-	like(slurp($xml), qr{<testsuite name="sipi check" tests="2" .*</testsuite>\n\z}s, "SIG$signal: JUnit is whole");
+	like(slurp($xml), qr{<testsuite name="sipi check" tests="3" failures="2" errors="1" .*<error [^>]*: 4 of 6 runs were not done"/>.*</testsuite>\n\z}s,
+		"SIG$signal: JUnit is whole, and has an error for what was not done");
 	is((eval { decode_json(slurp($js)) } // {})->{summary}{done}, 2, "SIG$signal: JSON is whole");
 }
 {
@@ -281,6 +282,14 @@ for (['INT', 130], ['TERM', 143], ['HUP', 129]) {
 	first_child($run);
 	kill 'TERM', $run->{pid};
 	like(finish($run, 30 * $slack)->{stdout}, qr/\A1\.\.2\nBail out! /, 'TAP: bails out');
+}
+SKIP: {
+	skip 'needs root and PID namespaces', 1 unless $> == 0 && system('unshare -pf true 2>/dev/null') == 0;
+	my $run = start({wrap => ['unshare', '--pid', '--fork', '--kill-child']}, 'check', '--jobs', 1, '--timeout', 60, $hang);
+	my $first = first_child($run) // die 'no child';
+	first_child({pid => $first}) // die 'no run';
+	kill 'TERM', $first;
+	is(finish($run, 30 * $slack)->{code}, 143, 'SIGTERM as the first process of a container');
 }
 {
 	my $run = start('check', '--jobs', 1, '--timeout', 60, $hang);

@@ -4,17 +4,20 @@
 # make test-intel: the Intel host, for which Bochs is built once (4 minutes)
 # make mutants: KVM of Debian's 6.12 with a mistake in it, 57 times, each of which a scenario must catch, three of them on the Intel host:
 #   20 to 30 minutes; MUTANTS="name..." for some
+# make test-slurm: tools/ci/slurm.sh on a Slurm of its own: two to three minutes
 
 DEPS_NESTED := qemu-system-x86_64=qemu-system-x86 busybox=busybox-static xz=xz-utils setpriv=util-linux \
 	xmllint=libxml2-utils YAML::XS.pm=libyaml-libyaml-perl git=git
 DEPS_INTEL := xorriso=xorriso /usr/lib/ISOLINUX/isolinux.bin=isolinux /usr/lib/syslinux/modules/bios/ldlinux.c32=syslinux-common g++=g++
+DEPS_SHARDS := junitparser=junitparser
+DEPS_SLURM := /usr/sbin/slurmctld=slurmctld /usr/sbin/slurmd=slurmd sbatch=slurm-client /usr/sbin/munged=munge
 KERNELS ?= 6.1 6.12
 nested_hosts := $(if $(filter all,$(KERNELS)),5.10 6.1 6.12 7.2,$(KERNELS)) $(if $(wildcard /dev/kvm),local)
 
-slow_tests := tests/nested/intel.t tests/nested/mutate.t
+slow_tests := tests/nested/intel.t tests/nested/mutate.t tests/nested/slurm.t
 
-.PHONY: test-nested test-intel mutants
-test-nested: all static | build/deps-TEST build/deps-NESTED
+.PHONY: test-nested test-intel mutants test-slurm
+test-nested: all static | build/deps-TEST build/deps-NESTED build/deps-SHARDS
 	prove -j 2 $(filter-out $(slow_tests),$(wildcard tests/nested/*.t))
 	tools/nested/table $(nested_hosts)
 
@@ -24,3 +27,6 @@ test-intel: all static | build/deps-TEST build/deps-NESTED build/deps-INTEL
 mutants: all static | build/deps-TEST build/deps-NESTED
 	prove tests/nested/mutate.t
 	tools/nested/mutants $(MUTANTS)
+
+test-slurm: all | build/deps-TEST build/deps-SHARDS build/deps-SLURM
+	prove tests/nested/slurm.t

@@ -314,6 +314,7 @@ void cmd_die_of(int sig)
 	sigaddset(&set, sig);
 	raise(sig);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	exit(128 + sig); /* the first process of a container does not die of a signal of its own */
 }
 
 int cmd_run(int argc, char **argv)

@@ -151,6 +151,12 @@ void report_host(FILE *f)
 	host_facts(put_fact, f);
 }
 
+void report_not_done(FILE *f, const struct tally *t)
+{
+	fprintf(f, "%s: %" PRIu64 " of %" PRIu64 " runs were not done", strsignal(t->signal),
+		t->runs - t->done, t->runs);
+}
+
 void report_summary(FILE *f, const struct tally *t)
 {
 	const char *sep = "";
@@ -162,7 +168,8 @@ void report_summary(FILE *f, const struct tally *t)
 		}
 	if (!t->done)
 		fputs("no runs", f);
-	if (t->signal)
-		fprintf(f, "; %s: %" PRIu64 " of %" PRIu64 " runs were not done",
-			strsignal(t->signal), t->runs - t->done, t->runs);
+	if (t->signal) {
+		fputs("; ", f);
+		report_not_done(f, t);
+	}
 }

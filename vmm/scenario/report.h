@@ -74,6 +74,8 @@ char *report_observations_text(const struct batch_job *job, const struct result 
 void report_lines(FILE *f, const char *indent, const char *text);
 /* What the host is, as a block of Markdown's code: "#1" of a kernel's version is no issue of whoever gets it. */
 void report_host(FILE *f);
+/* "Terminated: 3 of 12 runs were not done". */
+void report_not_done(FILE *f, const struct tally *t);
 /* "12 ok, 1 bug, 2 skip", and what is missing of it where it was interrupted. */
 void report_summary(FILE *f, const struct tally *t);
 
