@@ -108,7 +108,7 @@ static void includes(const struct emitter *e, FILE *f)
 	if (e->helpers[HELPER_IRQFD])
 		fputs("#include <sys/eventfd.h>\n", f);
 	fputs("#include <sys/ioctl.h>\n", f);
-	if (e->helpers[HELPER_RUN] || e->s->guest)
+	if (e->helpers[HELPER_RUN] || e->helpers[HELPER_MEMSLOTS] || e->s->guest)
 		fputs("#include <sys/mman.h>\n", f);
 	if (e->helpers[HELPER_TRACE])
 		fputs("#include <sys/syscall.h>\n", f);

@@ -162,7 +162,7 @@ static const char create_vcpu[] =
 static const struct helper_text *text_of(enum helper h)
 {
 	static const struct helper_text *const tables[] = {emit_access, emit_others, emit_irqs,
-							   emit_watches};
+							   emit_memory, emit_watches};
 
 	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (tables[i][h].text)

@@ -220,7 +220,7 @@ static void step_let(struct emitter *e, const struct step *st)
 	}
 }
 
-void emit_fields(struct emitter *e, unsigned n, const unsigned *bits)
+void emit_fields(struct emitter *e, const char *const *names, unsigned n, const unsigned *bits)
 {
 	const struct step *st = e->step;
 	const char *sep = "";
@@ -228,7 +228,7 @@ void emit_fields(struct emitter *e, unsigned n, const unsigned *bits)
 	for (unsigned i = 0; i < n; i++) {
 		if (!st->given[i])
 			continue;
-		fprintf(e->now->f, "%s.%s = ", sep, field_names[i]);
+		fprintf(e->now->f, "%s.%s = ", sep, names[i]);
 		emit_argument(e, &st->args[i], bits[i]);
 		sep = ", ";
 	}
@@ -435,7 +435,8 @@ static void emit_step(struct emitter *e, const struct step *st)
 		step_wait(e, st);
 		break;
 	case STEP_UNMAP:
-		emit_refuse(e, "no such step there");
+	case STEP_MEMSLOT:
+		emit_memory_step(e, st);
 		break;
 	case STEP_REPEAT:
 		emit_repeat(e, st);
