@@ -99,6 +99,29 @@ static void test_skip_names_what_is_missing(void **state)
 			      "expect 1 = 1\n");
 }
 
+/* Where KVM has none of this type that is said; where it has, the CPU is there, its APIC as the type has it. */
+static void test_vm_types(void **state)
+{
+	struct error err;
+	int kvm = kvm_open(&err);
+	int types = kvm_check(kvm, KVM_CAP_VM_TYPES);
+
+	(void)state;
+	close(kvm);
+	run(IRQCHIP_SPLIT, "id t\ntitle t\nclass guard\nmanual t\nmodes split\nvm tdx\ncpus 0\n"
+			   "try cpu 0: clear lapic\nexpect error = EINVAL\n");
+	assert_int_equal(result.verdict, types >> KVM_X86_TDX_VM & 1 ? VERDICT_OK : VERDICT_SKIP);
+	if (result.verdict == VERDICT_SKIP)
+		assert_string_equal(result.why,
+				    "vm tdx: KVM has no VMs of type KVM_X86_TDX_VM here "
+				    "(KVM_CAP_VM_TYPES)");
+	run(IRQCHIP_SPLIT,
+	    "id t\ntitle t\nclass guard\nmanual t\nmodes split\nvm sw_protected\ncpus 0\n"
+	    "try cpu 0: clear lapic\nexpect error = 0\n");
+	assert_int_equal(result.verdict,
+			 types >> KVM_X86_SW_PROTECTED_VM & 1 ? VERDICT_OK : VERDICT_SKIP);
+}
+
 /* --- steps */
 
 static void test_try(void **state)
@@ -177,6 +200,16 @@ static void test_objects(void **state)
 			      "cpu 0: set sregs.cr8 3\nexpect cpu 0: lapic.tpr = 0x30\n"
 			      "expect cpu 0: msr.apic_base[8] = 1\n"
 			      "expect cpu 1: msr.apic_base[8] = 0\n");
+}
+
+/* Whatever was there before; nothing is read for it. */
+static void test_clear(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 1*\ncpu 0: set lapic.tpr 0x25\ncpu 0: set lapic.svr 0x1ff\n"
+			      "cpu 0: clear lapic\nexpect cpu 0: lapic.tpr = 0\n"
+			      "expect cpu 0: lapic.svr = 0\ntry cpu 1: clear lapic\nexpect error = EINVAL\ncreate cpu 1\n");
 }
 
 static void test_boot_cpu_is_the_first(void **state)
@@ -592,6 +625,7 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_pump), cmocka_unit_test(test_other_steps),
 	  cmocka_unit_test(test_routes), cmocka_unit_test(test_route_refused),
 	  cmocka_unit_test(test_line_of_a_route), cmocka_unit_test(test_kernel_chips),
+	  cmocka_unit_test(test_vm_types), cmocka_unit_test(test_clear),
 	  cmocka_unit_test(test_unmap), cmocka_unit_test(test_memslots),
 	  cmocka_unit_test(test_memslots_refused), cmocka_unit_test(test_wait),
 	  cmocka_unit_test(test_cpuid_is_set), cmocka_unit_test(test_statistics),

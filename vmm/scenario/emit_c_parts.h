@@ -39,6 +39,7 @@ enum helper {
 	HELPER_GET_LAPIC_BITS,
 	HELPER_SET_LAPIC_BITS,
 	HELPER_RELOAD_LAPIC,
+	HELPER_CLEAR_LAPIC,
 	HELPER_GET_MSR,
 	HELPER_SET_MSR,
 	HELPER_GET_APIC_MODE,
@@ -231,6 +232,7 @@ void emit_guest_listing(FILE *f);
 
 /* The program needs it, and what it needs itself. */
 void emit_use(struct emitter *e, enum helper h);
+bool emit_is_tdx(const struct emitter *e);
 /* Behind the #includes and #defines: all functions that do not come of the scenario. */
 void emit_helpers(const struct emitter *e, FILE *f);
 

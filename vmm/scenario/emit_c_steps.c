@@ -418,6 +418,9 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_SAVE:
 		step_reload(e, st);
 		break;
+	case STEP_CLEAR:
+		step_of_cpu(e, st, HELPER_CLEAR_LAPIC, "clear_lapic", 64);
+		break;
 	case STEP_DEBUG:
 		step_of_cpu(e, st, HELPER_GUEST_DEBUG, "guest_debug", 32);
 		break;

@@ -130,6 +130,12 @@ static const struct word caps[] = {
 	{"guest_memfd_flags", 244},
 };
 
+const struct vm_type vm_types[] = {
+	{"sw_protected", "KVM_X86_SW_PROTECTED_VM", KVM_X86_SW_PROTECTED_VM},
+	{"tdx", "KVM_X86_TDX_VM", KVM_X86_TDX_VM},
+	{NULL, NULL, 0},
+};
+
 enum { EAX, EBX, ECX, EDX };
 
 const struct cpuid_bit need_cpuid[] = {

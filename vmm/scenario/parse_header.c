@@ -13,6 +13,7 @@ enum key {
 	KEY_MANUAL,
 	KEY_MODES,
 	KEY_NEEDS,
+	KEY_VM,
 	KEY_DANGER,
 	KEY_SEEN,
 	KEY_CPUS,
@@ -23,7 +24,7 @@ static const char *const key_names[] = {
 	[KEY_ID] = "id",       [KEY_TITLE] = "title", [KEY_CLASS] = "class",
 	[KEY_FIX] = "fix",     [KEY_FIXED] = "fixed", [KEY_MANUAL] = "manual",
 	[KEY_MODES] = "modes", [KEY_NEEDS] = "needs", [KEY_DANGER] = "danger",
-	[KEY_SEEN] = "seen",   [KEY_CPUS] = "cpus",
+	[KEY_SEEN] = "seen",   [KEY_CPUS] = "cpus",   [KEY_VM] = "vm",
 };
 
 static const char *const class_names[] = {
@@ -256,6 +257,23 @@ static int parse_modes(struct parser *p)
 	return 0;
 }
 
+static int parse_vm(struct parser *p)
+{
+	struct guess g;
+
+	parse_advance(p);
+	g = (struct guess){.word = &p->tok};
+	for (const struct vm_type *t = vm_types; t->name && !p->s->vm; t++) {
+		guess_name(&g, t->name);
+		if (token_is(&p->tok, t->name))
+			p->s->vm = t;
+	}
+	if (!p->s->vm)
+		return parse_unknown(p, &g, "sw_protected or tdx");
+	parse_advance(p);
+	return parse_end_of_line(p, "the end of the line");
+}
+
 static int parse_danger(struct parser *p)
 {
 	p->s->danger = true;
@@ -294,6 +312,8 @@ static int parse_cpus(struct parser *p)
 		if (!p->header_seen[required[i]])
 			return parse_expected(p, &p->tok, "'%s' ahead of the CPUs",
 					      key_names[required[i]]);
+	if (p->s->vm && p->s->modes & 1u << IRQCHIP_USER)
+		return parse_expected(p, &p->tok, "no mode user with 'vm' ahead of the CPUs");
 	parse_advance(p);
 	do
 		if (parse_new_cpu(p) < 0)
@@ -323,6 +343,8 @@ static int parse_key(struct parser *p, enum key key)
 		return parse_modes(p);
 	case KEY_NEEDS:
 		return parse_need(p);
+	case KEY_VM:
+		return parse_vm(p);
 	case KEY_DANGER:
 		return parse_danger(p);
 	default:

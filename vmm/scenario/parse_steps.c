@@ -71,6 +71,12 @@ static int cpu_reload(struct parser *p, struct step *st)
 	return parse_cpu_id(p, &st->from);
 }
 
+static int cpu_clear(struct parser *p, struct step *st)
+{
+	(void)st;
+	return parse_take(p, "lapic") < 0 ? -1 : parse_end_of_line(p, "the end of the line");
+}
+
 static int one_arg(struct parser *p, struct step *st)
 {
 	return parse_arg(p, st, 0);
@@ -83,13 +89,10 @@ static int no_args(struct parser *p, struct step *st)
 }
 
 static const struct statement of_cpu[] = {
-	{"set", cpu_set, STEP_SET, true},
-	{"reload", cpu_reload, STEP_SAVE, true},
-	{"pump", no_args, STEP_PUMP, true},
-	{"nmi", no_args, STEP_NMI, true},
-	{"interrupt", one_arg, STEP_INTERRUPT, true},
-	{"guest_debug", one_arg, STEP_DEBUG, true},
-	{"run", one_arg, STEP_RUN, true},
+	{"set", cpu_set, STEP_SET, true},	    {"reload", cpu_reload, STEP_SAVE, true},
+	{"clear", cpu_clear, STEP_CLEAR, true},	    {"pump", no_args, STEP_PUMP, true},
+	{"nmi", no_args, STEP_NMI, true},	    {"interrupt", one_arg, STEP_INTERRUPT, true},
+	{"guest_debug", one_arg, STEP_DEBUG, true}, {"run", one_arg, STEP_RUN, true},
 	{"guest", parse_guest, STEP_GUEST, true},
 };
 
@@ -103,8 +106,9 @@ static int step_cpu(struct parser *p, struct step *st)
 		return -1;
 	s = find(p, of_cpu, COUNT(of_cpu));
 	if (!s)
-		return not_found(p, of_cpu, COUNT(of_cpu),
-				 "set, reload, pump, nmi, interrupt, guest_debug, run or guest");
+		return not_found(
+			p, of_cpu, COUNT(of_cpu),
+			"set, reload, clear, pump, nmi, interrupt, guest_debug, run or guest");
 	parse_advance(p);
 	st->kind = s->kind;
 	return s->parse(p, st);

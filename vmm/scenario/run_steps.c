@@ -86,6 +86,13 @@ static int do_reload(struct runner *r, const struct step *st)
 	return ret < 0 ? ret : r->run->t->ops->set_lapic(r->run->t, (unsigned)st->cpu, &s);
 }
 
+static int do_clear(struct runner *r, const struct step *st)
+{
+	static const struct kvm_lapic_state zeros;
+
+	return r->run->t->ops->set_lapic(r->run->t, (unsigned)st->cpu, &zeros);
+}
+
 static int do_debug(struct runner *r, const struct step *st)
 {
 	uint64_t control;
@@ -213,6 +220,7 @@ static int (*const actions[])(struct runner *r, const struct step *st) = {
 	[STEP_INTERRUPT] = do_interrupt,
 	[STEP_PUMP] = do_pump,
 	[STEP_SAVE] = do_reload,
+	[STEP_CLEAR] = do_clear,
 	[STEP_DEBUG] = do_debug,
 	[STEP_RUN] = do_run,
 	[STEP_ENTER] = run_guest,

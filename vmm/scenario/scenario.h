@@ -83,6 +83,7 @@ enum step_kind {
 	STEP_NMI,	/* cpu ID: nmi */
 	STEP_INTERRUPT, /* cpu ID: interrupt VECTOR */
 	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
+	STEP_CLEAR,	/* cpu ID: clear lapic: KVM_SET_LAPIC of zeros, of which nothing was read */
 	STEP_SAVE, /* cpu ID: reload lapic [from ID]: KVM_GET_LAPIC of `from`, KVM_SET_LAPIC of the same */
 	STEP_DEBUG, /* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
 	STEP_RUN,   /* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
@@ -195,9 +196,10 @@ struct scenario {
 	const char *id, *title, *fix, *fixed_in, *manual,
 		*seen; /* NULL: not given; id, title are */
 	enum scenario_class class;
-	unsigned modes; /* bit 1 << enum irqchip_mode */
-	bool danger;	/* can harm the host's kernel */
-	bool guest;	/* a step runs the puppet */
+	unsigned modes;		  /* bit 1 << enum irqchip_mode */
+	const struct vm_type *vm; /* NULL: an ordinary one */
+	bool danger;		  /* can harm the host's kernel */
+	bool guest;		  /* a step runs the puppet */
 	unsigned nneeds;
 	struct need needs[SCENARIO_NEEDS];
 	unsigned ncpus;
