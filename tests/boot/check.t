@@ -129,6 +129,15 @@ ends('quiet, all is well', check('--quiet', $ok, $erratum, $skip), 0, qr/\A\z/);
 $run = check('--quiet', $dir);
 is(join(' ', $run->{stdout} =~ /^(\w+) +\w+ +\S+/mg), 'bug bug unknown unknown', 'quiet: only what is wrong') or diag(told($run));
 
+# --- the pages' examples: README.md has a file as a whole, REFERENCE.md one without its header
+
+{
+	my ($steps) = slurp('tests/puppet/example.scn') =~ /^(cpus .*)/ms;
+	my %example = ('README.md' => slurp('tests/scenarios/xapic-id-reinit.scn'), 'REFERENCE.md' => $steps);
+	ok(index(slurp("tests/scenarios/$_"), $example{$_} =~ s/^(?=.)/    /mgr) >= 0, "$_: its example is the file") for sort keys %example;
+	ends('and runs', check('--irqchip', 'split', 'tests/puppet/example.scn'), 0, qr/^1 (?:ok|skip)$/m);
+}
+
 # --- what is watched from outside: counted where it can be, else a skip that says why
 
 SKIP: {

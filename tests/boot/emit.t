@@ -61,6 +61,8 @@ my %own = (
 	skip => ['bug', "${set}expect cpu 0: lapic.tpr = 0x30\ndeviates 0", 'skip', "needs cap xsave\nneeds vendor intel\nneeds vendor amd"],
 	needs => ['guard', "${set}expect cpu 0: lapic.tpr = 0x30", 'ok', "needs cap exit_hypercall\nneeds cap guest_memfd_flags\nneeds msr sysenter_cs\nneeds msr tsc"],
 	danger => ['bug', "${set}expect cpu 0: lapic.tpr = 0x30\ndeviates 0", 'skip', 'danger'],
+	vm_type => ['guard', "try create cpu 300\ncpu 0: clear lapic\nexpect cpu 0: lapic.svr = 0", undef, 'vm sw_protected'],
+	clear => ['guard', "${create}cpu 0: clear lapic\nexpect cpu 0: lapic.svr = 0\ntry cpu 0: clear lapic\nexpect error = 0", 'ok'],
 	cap => ['guard', "cap disable_quirks2 lint0_reenabled\n${create}expect cpu 0: lapic.lvt_lint0 = 0x10000"],
 	values => ['guard', <<'END', 'ok'],
 let int 1 << 4 | 5
@@ -146,6 +148,59 @@ expect accepted = 0
 END
 	routes => ['guard', "${create}let n 0\nrepeat 64\n\troute n dest=0 vector=n + 0x20\n\tlet n n + 1\nend\ntry route n dest=0 vector=0x20\nexpect error = ENOSPC\n", 'ok'],
 	route_refused => ['guard', "${create}try route 5000 dest=0 vector=0x41\nexpect error = EINVAL\nroute 24 dest=0 vector=0x42\ntry irqfd 5000\nexpect error = ENOENT", 'ok'],
+	# Memory beside the puppet's; what is not given does not exist.
+	memory => ['guard', <<'END', 'ok', 'needs cap readonly_mem'],
+let base 0x200000
+let big 1 << 30
+try create cpu 300
+cpu 0: guest long
+try memslot slot=4 gpa=base size=0x1000
+expect error = EBUSY
+try memslot slot=5 gpa=base size=big
+expect error = ENOSPC
+try memslot slot=5 gpa=base size=big * big * 4
+expect error = ENOSPC
+try memslot slot=big * 4 gpa=base size=0x1000
+expect error = ERANGE
+try memslot slot=5 gpa=base size=0x1001
+expect error = EINVAL
+memslot slot=5 gpa=base size=0x2000 flags=log_dirty
+cpu 0: guest write32 0x200000 7
+try memslot size=0x2000 gpa=base slot=6
+expect error = EEXIST
+memslot slot=5 gpa=base + 0x3000 size=0x2000 flags=0
+cpu 0: guest read32 0x203000
+expect cpu 0: guest.result = 7
+memslot slot=6 gpa=base size=0x1000 flags=readonly
+try cpu 0: guest write32 0x200000 7
+expect exit = exit.mmio
+cpu 0: guest read32 0x200000
+expect cpu 0: guest.result = 0
+memslot slot=5 gpa=0 size=0
+try memslot slot=5 gpa=0 size=0
+expect error = EINVAL
+unmap base
+try unmap base + 1
+expect error = EINVAL
+try unmap base + 0x1000
+expect error = ERANGE
+unmap 0x30000
+try cpu 0: guest read32 0x30000
+expect error != 0
+END
+	memory_parallel => ['guard', <<'END', 'ok'],
+try create cpu 300
+parallel 20
+	memslot slot=5 gpa=0x200000 size=0x1000
+	memslot slot=5 gpa=0 size=0
+and
+	memslot slot=6 gpa=0x300000 size=0x1000
+	unmap 0x300000
+	memslot slot=6 gpa=0x400000 size=0x1000
+	memslot slot=6 gpa=0 size=0
+end
+expect 1 = 1
+END
 	waits => ['guard', "${create}wait 150 * 2\nexpect 1 = 1", 'ok'],
 	route_parallel => ['guard', <<'END', 'ok'],
 try create cpu 300
@@ -591,7 +646,7 @@ SKIP: {
 
 my @programs;
 for my $file (glob(scratch('own/*.scn')), glob('tests/scenarios/*.scn'), glob('tests/puppet/*.scn')) {
-	next if slurp($file) =~ /^\s*(try )?(unmap |irqfd .* resample)/m; # it has no such steps
+	next if slurp($file) =~ /^\s*(try )?irqfd .* resample/m; # it has no such steps
 	my ($id) = $file =~ m{([^/]+)\.scn$};
 	my ($modes) = slurp($file) =~ /^modes(.*)/m;
 	for my $mode ('kernel', 'split', 'none') {

@@ -184,6 +184,11 @@ static void leaks_nothing(enum irqchip_mode mode, unsigned times)
 		parse(HEADER("guard") "cpus 0\ncap hyperv_enforce_cpuid 1 << 60\nexpect 1 = 1\n"),
 		/* What is watched; a skip half-way, and one before anything was opened. */
 		parse(HEADER("guard") "cpus 0\nexpect trace.kvm_exit = cpu 0: stat.exits\n"),
+		/* Memory that is left, that is deleted, that is refused. */
+		parse(HEADER("guard") "cpus 0\nmemslot slot=5 gpa=0x200000 size=0x2000\n"
+				      "memslot slot=6 gpa=0x300000 size=0x2000\nunmap 0x201000\n"
+				      "memslot slot=6 gpa=0 size=0\n"
+				      "memslot slot=6 gpa=0x200000 size=0x2000\nexpect 1 = 1\n"),
 		parse(HEADER("guard") "cpus 0\nexpect trace.kvm_exit = trace.no_such_event\n"),
 		parse(HEADER("guard") "cpus 0xfffffff0\nexpect trace.kvm_exit = 0\n"),
 	};

@@ -99,6 +99,29 @@ static void test_skip_names_what_is_missing(void **state)
 			      "expect 1 = 1\n");
 }
 
+/* Where KVM has none of this type that is said; where it has, the CPU is there, its APIC as the type has it. */
+static void test_vm_types(void **state)
+{
+	struct error err;
+	int kvm = kvm_open(&err);
+	int types = kvm_check(kvm, KVM_CAP_VM_TYPES);
+
+	(void)state;
+	close(kvm);
+	run(IRQCHIP_SPLIT, "id t\ntitle t\nclass guard\nmanual t\nmodes split\nvm tdx\ncpus 0\n"
+			   "try cpu 0: clear lapic\nexpect error = EINVAL\n");
+	assert_int_equal(result.verdict, types >> KVM_X86_TDX_VM & 1 ? VERDICT_OK : VERDICT_SKIP);
+	if (result.verdict == VERDICT_SKIP)
+		assert_string_equal(result.why,
+				    "vm tdx: KVM has no VMs of type KVM_X86_TDX_VM here "
+				    "(KVM_CAP_VM_TYPES)");
+	run(IRQCHIP_SPLIT,
+	    "id t\ntitle t\nclass guard\nmanual t\nmodes split\nvm sw_protected\ncpus 0\n"
+	    "try cpu 0: clear lapic\nexpect error = 0\n");
+	assert_int_equal(result.verdict,
+			 types >> KVM_X86_SW_PROTECTED_VM & 1 ? VERDICT_OK : VERDICT_SKIP);
+}
+
 /* --- steps */
 
 static void test_try(void **state)
@@ -177,6 +200,16 @@ static void test_objects(void **state)
 			      "cpu 0: set sregs.cr8 3\nexpect cpu 0: lapic.tpr = 0x30\n"
 			      "expect cpu 0: msr.apic_base[8] = 1\n"
 			      "expect cpu 1: msr.apic_base[8] = 0\n");
+}
+
+/* Whatever was there before; nothing is read for it. */
+static void test_clear(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0 1*\ncpu 0: set lapic.tpr 0x25\ncpu 0: set lapic.svr 0x1ff\n"
+			      "cpu 0: clear lapic\nexpect cpu 0: lapic.tpr = 0\n"
+			      "expect cpu 0: lapic.svr = 0\ntry cpu 1: clear lapic\nexpect error = EINVAL\ncreate cpu 1\n");
 }
 
 static void test_boot_cpu_is_the_first(void **state)
@@ -368,7 +401,64 @@ static void test_unmap(void **state)
 			      "unmap 0x30000\ncpu 0: guest read32 0x31000\n"
 			      "try cpu 0: guest read32 0x30000\nexpect error != 0\n");
 	gives(MODE(IRQCHIP_SPLIT), VERDICT_OK,
-	      HEADER("guard") "cpus 0\ntry unmap 0x30000\nexpect error = EINVAL\n");
+	      HEADER("guard") "cpus 0\ntry unmap 0x30000\nexpect error = ERANGE\n");
+}
+
+/* A slot's memory stays its own while it moves, or changes its flags; KVM says no to the rest. */
+static void test_memslots(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\ncpu 0: guest long\nlet a 0x200000\n"
+			      "memslot slot=5 gpa=a size=0x2000 flags=log_dirty\n"
+			      "cpu 0: guest write32 a + 0x1000 7\n"
+			      "try memslot slot=5 gpa=a size=0x3000\nexpect error = EINVAL\n"
+			      "try memslot slot=6 gpa=a + 0x1000 size=0x1000\nexpect error = EEXIST\n"
+			      "try memslot slot=6 gpa=0 size=0x1000\nexpect error = EEXIST\n"
+			      "try memslot slot=6 gpa=a + 0x800 size=0x1000\nexpect error = EINVAL\n"
+			      "memslot slot=5 gpa=a size=0x2000\n"
+			      "memslot gpa=a + 0x4000 flags=0 size=0x2000 slot=5\n"
+			      "cpu 0: guest read32 a + 0x5000\nexpect cpu 0: guest.result = 7\n"
+			      "try cpu 0: guest read32 a + 0x1000\nexpect exit = exit.mmio\n"
+			      "cpu 0: guest long\n"
+			      "memslot slot=6 gpa=a size=0x2000 flags=readonly\n"
+			      "try cpu 0: guest write32 a + 0x1000 7\nexpect exit = exit.mmio\n"
+			      "cpu 0: guest read32 a + 0x1000\nexpect cpu 0: guest.result = 0\n"
+			      "memslot slot=5 gpa=0 size=0\n"
+			      "try memslot slot=5 gpa=0 size=0\nexpect error = EINVAL\n"
+			      "try cpu 0: guest read32 a + 0x5000\nexpect exit = exit.mmio\n"
+			      "cpu 0: guest long\n"
+			      "memslot slot=5 gpa=a + 0x4000 size=0x2000\n"
+			      "cpu 0: guest read32 a + 0x5000\nexpect cpu 0: guest.result = 0\n"
+			      "unmap a + 0x5000\ncpu 0: guest read32 a + 0x4000\n"
+			      "try cpu 0: guest read32 a + 0x5000\nexpect error != 0\n");
+}
+
+static void test_memslots_refused(void **state)
+{
+	(void)state;
+	gives(ALL_MODES, VERDICT_OK,
+	      HEADER("guard") "cpus 0\nlet g 0x100000000\n"
+			      "let n 0\nrepeat 5\n"
+			      "try memslot slot=n gpa=0x200000 size=0x1000\nexpect error = EBUSY\n"
+			      "try memslot slot=n gpa=0 size=0\nexpect error = EBUSY\n"
+			      "let n n + 1\nend\n"
+			      "try memslot slot=1 << 32 gpa=g size=0x1000\nexpect error = ERANGE\n"
+			      "try memslot slot=5 gpa=g size=0x1000 flags=1 << 32\nexpect error = ERANGE\n"
+			      "try memslot slot=5 gpa=g size=0x1000 flags=1 << 31\nexpect error = EINVAL\n"
+			      "try memslot slot=0xffffffff gpa=g size=0x1000\nexpect error = EINVAL\n"
+			      "try memslot slot=5 gpa=g size=0x10001000\nexpect error = ENOSPC\n"
+			      "try memslot slot=5 gpa=g size=~0\nexpect error = ENOSPC\n"
+			      "memslot slot=5 gpa=g size=0xffff000\n"
+			      "try memslot slot=6 gpa=2 * g size=0x2000\nexpect error = ENOSPC\n"
+			      "memslot slot=6 gpa=2 * g size=0x1000\n"
+			      "try memslot slot=7 gpa=3 * g size=0x1000\nexpect error = ENOSPC\n"
+			      "memslot slot=5 gpa=0 size=0\n"
+			      "let n 7\nrepeat 63\nmemslot slot=n gpa=n << 32 size=0x1000\nlet n n + 1\nend\n"
+			      "try memslot slot=n gpa=n << 32 size=0x1000\nexpect error = ENOSPC\n");
+	gives(ALL_MODES, VERDICT_ERROR,
+	      HEADER("guard") "cpus 0\nmemslot slot=5 gpa=0x200000 size=1 << 60\nexpect 1 = 1\n");
+	assert_non_null(strstr(result.why, "size=1 << 60: No space left on device (ENOSPC)"));
 }
 
 static void test_wait(void **state)
@@ -535,7 +625,9 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_pump), cmocka_unit_test(test_other_steps),
 	  cmocka_unit_test(test_routes), cmocka_unit_test(test_route_refused),
 	  cmocka_unit_test(test_line_of_a_route), cmocka_unit_test(test_kernel_chips),
-	  cmocka_unit_test(test_unmap), cmocka_unit_test(test_wait),
+	  cmocka_unit_test(test_vm_types), cmocka_unit_test(test_clear),
+	  cmocka_unit_test(test_unmap), cmocka_unit_test(test_memslots),
+	  cmocka_unit_test(test_memslots_refused), cmocka_unit_test(test_wait),
 	  cmocka_unit_test(test_cpuid_is_set), cmocka_unit_test(test_statistics),
 	  cmocka_unit_test(test_statistics_that_are_missing), cmocka_unit_test(test_no_more_files),
 	  cmocka_unit_test(test_tracepoints), cmocka_unit_test(test_without_local_apics),

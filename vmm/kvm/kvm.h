@@ -38,6 +38,10 @@ struct kvm_msr_list *kvm_msr_index_list(int kvm);
 
 /* With KVM's own pages, where it needs any (Intel without unrestricted guest), below a ROM of 16 MiB. */
 int kvm_vm_create(int kvm);
+/* Of a type among KVM_X86_*_VM; kvm_vm_create() makes one of type 0. */
+int kvm_vm_create_type(int kvm, unsigned type);
+/* A VM of type KVM_X86_TDX_VM becomes one that can have vCPUs. */
+int kvm_vm_init_tdx(int vm);
 int kvm_vm_enable_cap(int vm, uint32_t cap, uint64_t arg0);
 /* flags: KVM_MEM_*; size 0 deletes the slot. */
 int kvm_vm_set_memory(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,

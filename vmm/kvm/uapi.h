@@ -36,6 +36,24 @@ struct kvm_stats_desc {
 #ifndef KVM_EXIT_NOTIFY
 #define KVM_EXIT_NOTIFY 37
 #endif
+#ifndef KVM_CAP_VM_TYPES
+#define KVM_CAP_VM_TYPES 235
+#endif
+#ifndef KVM_X86_SW_PROTECTED_VM
+#define KVM_X86_SW_PROTECTED_VM 1
+#endif
+#ifndef KVM_X86_TDX_VM
+#define KVM_X86_TDX_VM	5
+#define KVM_TDX_INIT_VM 1
+struct kvm_tdx_cmd {
+	__u32 id, flags;
+	__u64 data, hw_error;
+};
+struct kvm_tdx_init_vm {
+	__u64 attributes, xfam, mrconfigid[6], mrowner[6], mrownerconfig[6], reserved[12];
+	struct kvm_cpuid2 cpuid;
+};
+#endif
 #ifndef KVM_CAP_X86_APIC_BUS_CYCLES_NS
 #define KVM_CAP_X86_APIC_BUS_CYCLES_NS 237
 #endif

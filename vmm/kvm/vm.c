@@ -10,12 +10,17 @@
 
 int kvm_vm_create(int kvm)
 {
+	return kvm_vm_create_type(kvm, 0);
+}
+
+int kvm_vm_create_type(int kvm, unsigned type)
+{
 	const uint64_t identity_map = IDENTITY_MAP_ADDR;
 	int vm, r;
 
 	/* A pending signal makes KVM give up half-way. */
 	do {
-		vm = kvm_ioctl(kvm, KVM_CREATE_VM, NULL);
+		vm = kvm_ioctl(kvm, KVM_CREATE_VM, (void *)(uintptr_t)type);
 	} while (vm == -EINTR);
 	if (vm < 0)
 		return vm;
@@ -27,6 +32,22 @@ int kvm_vm_create(int kvm)
 		return r;
 	}
 	return vm;
+}
+
+/*
+ * No attributes, no more state than x87 and SSE, and of CPUID what must be there: 48 bits of guest-physical addresses
+ * (setup_tdparams_eptp_controls(), tdx.c).
+ */
+int kvm_vm_init_tdx(int vm)
+{
+	static struct {
+		struct kvm_tdx_init_vm vm;
+		struct kvm_cpuid_entry2 entry;
+	} init = {.vm.cpuid.nent = 1, .entry = {.function = 0x80000008, .eax = 48 << 16}};
+	_Static_assert(sizeof(init.vm) == 256 + sizeof(init.vm.cpuid), "not as KVM has it");
+	struct kvm_tdx_cmd c = {.id = KVM_TDX_INIT_VM, .data = (uint64_t)(uintptr_t)&init};
+
+	return kvm_ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &c);
 }
 
 int kvm_vm_enable_cap(int vm, uint32_t cap, uint64_t arg0)

@@ -120,7 +120,7 @@ static void includes(const struct emitter *e, FILE *f)
 	if (e->helpers[HELPER_IRQFD])
 		fputs("#include <sys/eventfd.h>\n", f);
 	fputs("#include <sys/ioctl.h>\n", f);
-	if (e->helpers[HELPER_RUN] || e->s->guest)
+	if (e->helpers[HELPER_RUN] || e->helpers[HELPER_MEMSLOTS] || e->s->guest)
 		fputs("#include <sys/mman.h>\n", f);
 	if (e->helpers[HELPER_TRACE])
 		fputs("#include <sys/syscall.h>\n", f);
@@ -156,6 +156,8 @@ static void defines(const struct emitter *e, FILE *f)
 	detail(f, "fixed", s->fixed_in);
 	detail(f, "manual", s->manual);
 	fprintf(f, "\n#define EXPECTS %u\n", e->expects);
+	if (s->vm)
+		fprintf(f, "#define VM_TYPE %u /* %s */\n", s->vm->type, s->vm->constant);
 	define_caps(s, f);
 	fputc('\n', f);
 }
@@ -244,9 +246,10 @@ static void main_function(const struct emitter *e, FILE *f)
 		fputs("\tif (argc != 2 || strcmp(argv[1], \"--dangerous\"))\n"
 		      "\t\tskip(\"it can harm the host's kernel; --dangerous runs it\");\n",
 		      f);
-	fprintf(f, "\topen_kvm();\n%s%s\tcreate_vm();\n%s\n%s\n\treturn verdict();\n}\n",
+	fprintf(f, "\topen_kvm();\n%s%s\tcreate_vm();\n%s%s\n%s\n\treturn verdict();\n}\n",
 		e->needs.text, e->helpers[HELPER_WARNINGS] ? "\topen_kmsg();\n" : "",
-		e->s->guest ? "\tcreate_memory();\n" : "", e->main.text);
+		emit_is_tdx(e) ? "\tinit_tdx();\n" : "", e->s->guest ? "\tcreate_memory();\n" : "",
+		e->main.text);
 }
 
 /* --- the file */

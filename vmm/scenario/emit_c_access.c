@@ -92,6 +92,11 @@ const struct helper_text emit_access[HELPERS] = {
 "\n"
 "	return ioctl(from, KVM_GET_LAPIC, &s) < 0 ? -1 : ioctl(to, KVM_SET_LAPIC, &s);\n"
 "}\n", {0}},
+	[HELPER_CLEAR_LAPIC] = {
+"static int clear_lapic(int vcpu)\n"
+"{\n"
+"	return ioctl(vcpu, KVM_SET_LAPIC, &(struct kvm_lapic_state){0});\n"
+"}\n", {0}},
 	[HELPER_GET_MSR] = {
 "static uint64_t get_msr(int vcpu, uint32_t index)\n"
 "{\n"

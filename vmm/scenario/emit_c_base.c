@@ -2,6 +2,7 @@
 /* What every emitted program has, and the helpers behind it that it uses. */
 #include <string.h>
 
+#include "kvm/uapi.h"
 #include "scenario/emit_c_parts.h"
 
 /* clang-format off */
@@ -115,8 +116,11 @@ static const char base[] =
 "{\n"
 "	const uint64_t identity_map = 0xfeffc000;\n"
 "\n"
+"^	if (!(ioctl(kvm, KVM_CHECK_EXTENSION, 235) >> VM_TYPE & 1)) /* KVM_CAP_VM_TYPES */\n"
+"^		skip(\"KVM has no VMs of type %d here (KVM_CAP_VM_TYPES)\", VM_TYPE);\n"
 "	do {\n"
-"		vm = ioctl(kvm, KVM_CREATE_VM, 0);\n"
+"~		vm = ioctl(kvm, KVM_CREATE_VM, 0);\n"
+"^		vm = ioctl(kvm, KVM_CREATE_VM, VM_TYPE);\n"
 "	} while (vm < 0 && errno == EINTR);\n"
 "	if (vm < 0)\n"
 "		skip(\"KVM_CREATE_VM: %s\", strerror(errno));\n"
@@ -132,6 +136,33 @@ static const char irqchip_kernel[] =
 static const char irqchip_split[] =
 "	if (ioctl(vm, KVM_ENABLE_CAP, &(struct kvm_enable_cap){.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {24}}) < 0)\n"
 "		skip(\"irqchip mode split: KVM_CAP_SPLIT_IRQCHIP: %s\", strerror(errno));\n"
+"}\n";
+
+/* As kvm_vm_init_tdx() does. */
+static const char init_tdx[] =
+"\n"
+"#ifndef KVM_X86_TDX_VM\n"
+"#define KVM_TDX_INIT_VM 1\n"
+"struct kvm_tdx_cmd {\n"
+"	uint32_t id, flags;\n"
+"	uint64_t data, hw_error;\n"
+"};\n"
+"struct kvm_tdx_init_vm {\n"
+"	uint64_t attributes, xfam, mrconfigid[6], mrowner[6], mrownerconfig[6], reserved[12];\n"
+"	struct kvm_cpuid2 cpuid;\n"
+"};\n"
+"#endif\n"
+"\n"
+"/* Before it can have vCPUs. Of CPUID what must be there: 48 bits of guest-physical addresses. */\n"
+"static void init_tdx(void)\n"
+"{\n"
+"	static struct {\n"
+"		struct kvm_tdx_init_vm vm;\n"
+"		struct kvm_cpuid_entry2 entry;\n"
+"	} init = {.vm.cpuid.nent = 1, .entry = {.function = 0x80000008, .eax = 48 << 16}};\n"
+"	struct kvm_tdx_cmd cmd = {.id = KVM_TDX_INIT_VM, .data = (uintptr_t)&init};\n"
+"\n"
+"	must(ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &cmd));\n"
 "}\n";
 
 /* Of a CPU that is there already nothing changes. */
@@ -162,7 +193,7 @@ static const char create_vcpu[] =
 static const struct helper_text *text_of(enum helper h)
 {
 	static const struct helper_text *const tables[] = {emit_access, emit_others, emit_irqs,
-							   emit_watches};
+							   emit_memory, emit_watches};
 
 	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (tables[i][h].text)
@@ -182,8 +213,9 @@ void emit_use(struct emitter *e, enum helper h)
 /* Without the lines that are for the other kind of program. */
 static void put(const struct emitter *e, FILE *f, const char *text)
 {
-	const char *marks = "|!@%";
-	const bool fits[] = {e->parallel, !e->parallel, e->s->guest, !e->s->guest};
+	const char *marks = "|!@%^~";
+	const bool fits[] = {e->parallel,  !e->parallel, e->s->guest,
+			     !e->s->guest, e->s->vm,	 !e->s->vm};
 
 	while (*text) {
 		size_t len = strcspn(text, "\n") + 1;
@@ -196,6 +228,11 @@ static void put(const struct emitter *e, FILE *f, const char *text)
 	}
 }
 
+bool emit_is_tdx(const struct emitter *e)
+{
+	return e->s->vm && e->s->vm->type == KVM_X86_TDX_VM;
+}
+
 void emit_helpers(const struct emitter *e, FILE *f)
 {
 	put(e, f, base);
@@ -203,6 +240,8 @@ void emit_helpers(const struct emitter *e, FILE *f)
 	    e->mode == IRQCHIP_SPLIT	? irqchip_split
 	    : e->mode == IRQCHIP_KERNEL ? irqchip_kernel
 					: "}\n");
+	if (emit_is_tdx(e))
+		put(e, f, init_tdx);
 	put(e, f, create_vcpu);
 	if (e->s->guest)
 		emit_guest_memory(f);

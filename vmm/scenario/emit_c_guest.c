@@ -381,7 +381,7 @@ static void send_ipi(struct emitter *e, const struct step *st)
 	emit_begin(e, IPI_FIELDS, bits);
 	call(e, HELPER_GUEST_IPI, "guest_ipi");
 	fputs("(struct ipi){", e->now->f);
-	emit_fields(e, IPI_FIELDS, bits);
+	emit_fields(e, field_names, IPI_FIELDS, bits);
 	fputs(st->given[MSI_LEVEL] ? "}" : ", .level = 1}", e->now->f);
 	emit_end(e);
 }

@@ -138,7 +138,7 @@ static const unsigned message_bits[STEP_ARGS] = {
 static void put_message(struct emitter *e)
 {
 	fputs("(struct msi){", e->now->f);
-	emit_fields(e, MSI_FIELDS, message_bits);
+	emit_fields(e, field_names, MSI_FIELDS, message_bits);
 	fputc('}', e->now->f);
 }
 

@@ -39,6 +39,7 @@ enum helper {
 	HELPER_GET_LAPIC_BITS,
 	HELPER_SET_LAPIC_BITS,
 	HELPER_RELOAD_LAPIC,
+	HELPER_CLEAR_LAPIC,
 	HELPER_GET_MSR,
 	HELPER_SET_MSR,
 	HELPER_GET_APIC_MODE,
@@ -71,6 +72,9 @@ enum helper {
 	HELPER_IRQ_LINE,
 	HELPER_INTERRUPT,
 	HELPER_GUEST_DEBUG,
+	HELPER_MEMSLOTS,
+	HELPER_MEMSLOT,
+	HELPER_UNMAP,
 	HELPER_WARNINGS,
 	HELPER_RUN,
 	HELPER_CLOCK,
@@ -99,9 +103,9 @@ struct helper_text {
 	enum helper needs[HELPER_NEEDS]; /* ahead of it in the order above */
 };
 
-/* emit_c_access.c, _helpers.c, _guest.c, _irq.c, _watched.c: each helper is in one of them. */
+/* emit_c_access.c, _helpers.c, _guest.c, _irq.c, _memory.c, _watched.c: each helper is in one of them. */
 extern const struct helper_text emit_access[HELPERS], emit_others[HELPERS], emit_guest[HELPERS],
-	emit_irqs[HELPERS], emit_watches[HELPERS];
+	emit_irqs[HELPERS], emit_memory[HELPERS], emit_watches[HELPERS];
 
 /* A function of the program while it is written. */
 struct function {
@@ -181,8 +185,8 @@ void emit_begin(struct emitter *e, unsigned n, const unsigned *bits);
 void emit_end(struct emitter *e);
 /* Of a call with one argument or none. */
 void emit_begin_one(struct emitter *e, unsigned bits);
-/* ".dest = 1, .vector = 0x40": arguments by enum msi_field */
-void emit_fields(struct emitter *e, unsigned n, const unsigned *bits);
+/* ".dest = 1, .vector = 0x40": the arguments that are given, each by its name */
+void emit_fields(struct emitter *e, const char *const *names, unsigned n, const unsigned *bits);
 /* A count or a time: decimal, as people write it. */
 void emit_count(struct emitter *e, const struct expr *x, unsigned bits);
 /* "KVM_CAP_X2APIC_API" */
@@ -200,6 +204,11 @@ void emit_parallel(struct emitter *e, const struct step *st);
 
 /* msi, irq_line, route, irqfd, signal */
 void emit_irq_step(struct emitter *e, const struct step *st);
+
+/* --- emit_c_memory.c */
+
+/* memslot, unmap */
+void emit_memory_step(struct emitter *e, const struct step *st);
 
 /* --- emit_c_watched.c */
 
@@ -223,6 +232,7 @@ void emit_guest_listing(FILE *f);
 
 /* The program needs it, and what it needs itself. */
 void emit_use(struct emitter *e, enum helper h);
+bool emit_is_tdx(const struct emitter *e);
 /* Behind the #includes and #defines: all functions that do not come of the scenario. */
 void emit_helpers(const struct emitter *e, FILE *f);
 

@@ -220,7 +220,7 @@ static void step_let(struct emitter *e, const struct step *st)
 	}
 }
 
-void emit_fields(struct emitter *e, unsigned n, const unsigned *bits)
+void emit_fields(struct emitter *e, const char *const *names, unsigned n, const unsigned *bits)
 {
 	const struct step *st = e->step;
 	const char *sep = "";
@@ -228,7 +228,7 @@ void emit_fields(struct emitter *e, unsigned n, const unsigned *bits)
 	for (unsigned i = 0; i < n; i++) {
 		if (!st->given[i])
 			continue;
-		fprintf(e->now->f, "%s.%s = ", sep, field_names[i]);
+		fprintf(e->now->f, "%s.%s = ", sep, names[i]);
 		emit_argument(e, &st->args[i], bits[i]);
 		sep = ", ";
 	}
@@ -418,6 +418,9 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_SAVE:
 		step_reload(e, st);
 		break;
+	case STEP_CLEAR:
+		step_of_cpu(e, st, HELPER_CLEAR_LAPIC, "clear_lapic", 64);
+		break;
 	case STEP_DEBUG:
 		step_of_cpu(e, st, HELPER_GUEST_DEBUG, "guest_debug", 32);
 		break;
@@ -435,7 +438,8 @@ static void emit_step(struct emitter *e, const struct step *st)
 		step_wait(e, st);
 		break;
 	case STEP_UNMAP:
-		emit_refuse(e, "no such step there");
+	case STEP_MEMSLOT:
+		emit_memory_step(e, st);
 		break;
 	case STEP_REPEAT:
 		emit_repeat(e, st);

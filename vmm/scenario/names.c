@@ -15,6 +15,10 @@ const char *const field_names[IPI_FIELDS] = {
 	[MSI_RH] = "rh", [MSI_LEVEL] = "level", [MSI_TRIGGER] = "trigger", [IPI_SHORTHAND] = "shorthand",
 };
 
+const char *const memslot_field_names[MEMSLOT_FIELDS] = {
+	[MEMSLOT_SLOT] = "slot", [MEMSLOT_GPA] = "gpa", [MEMSLOT_SIZE] = "size", [MEMSLOT_FLAGS] = "flags",
+};
+
 static const struct word {
 	const char *name;
 	uint64_t value;
@@ -46,6 +50,8 @@ static const struct word {
 	{"use_sw_bp", KVM_GUESTDBG_USE_SW_BP}, {"use_hw_bp", KVM_GUESTDBG_USE_HW_BP},
 	{"inject_db", KVM_GUESTDBG_INJECT_DB}, {"inject_bp", KVM_GUESTDBG_INJECT_BP},
 	{"blockirq", KVM_GUESTDBG_BLOCKIRQ},
+	/* KVM_SET_USER_MEMORY_REGION */
+	{"log_dirty", KVM_MEM_LOG_DIRTY_PAGES}, {"readonly", KVM_MEM_READONLY},
 	/* Capability x2apic_api; the last two came after 6.18 */
 	{"use_32bit_ids", 1u << 0}, {"disable_broadcast_quirk", 1u << 1},
 	{"enable_suppress_eoi_broadcast", 1u << 2}, {"disable_suppress_eoi_broadcast", 1u << 3},
@@ -91,7 +97,7 @@ static const struct word caps[] = {
 	{"intr_shadow", KVM_CAP_INTR_SHADOW}, {"debugregs", KVM_CAP_DEBUGREGS},
 	{"x86_robust_singlestep", KVM_CAP_X86_ROBUST_SINGLESTEP}, {"enable_cap", KVM_CAP_ENABLE_CAP},
 	{"xsave", KVM_CAP_XSAVE}, {"xcrs", KVM_CAP_XCRS}, {"async_pf", KVM_CAP_ASYNC_PF},
-	{"tsc_control", KVM_CAP_TSC_CONTROL}, {"get_tsc_khz", KVM_CAP_GET_TSC_KHZ},
+	{"tsc_control", KVM_CAP_TSC_CONTROL}, {"get_tsc_khz", KVM_CAP_GET_TSC_KHZ}, {"readonly_mem", KVM_CAP_READONLY_MEM},
 	{"max_vcpus", KVM_CAP_MAX_VCPUS}, {"tsc_deadline_timer", KVM_CAP_TSC_DEADLINE_TIMER},
 	{"sync_regs", KVM_CAP_SYNC_REGS}, {"kvmclock_ctrl", KVM_CAP_KVMCLOCK_CTRL},
 	{"signal_msi", KVM_CAP_SIGNAL_MSI}, {"irqfd_resample", KVM_CAP_IRQFD_RESAMPLE},
@@ -122,6 +128,12 @@ static const struct word caps[] = {
 	{"vm_types", 235}, {"pre_fault_memory", 236},
 	{"x86_apic_bus_cycles_ns", KVM_CAP_X86_APIC_BUS_CYCLES_NS}, {"x86_guest_mode", 238},
 	{"guest_memfd_flags", 244},
+};
+
+const struct vm_type vm_types[] = {
+	{"sw_protected", "KVM_X86_SW_PROTECTED_VM", KVM_X86_SW_PROTECTED_VM},
+	{"tdx", "KVM_X86_TDX_VM", KVM_X86_TDX_VM},
+	{NULL, NULL, 0},
 };
 
 enum { EAX, EBX, ECX, EDX };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a scenario can read and write, by name: tests/scenarios/README.md has the list in words. */
+/* What a scenario can read and write, by name: tests/scenarios/REFERENCE.md has the list in words. */
 #include "scenario/object.h"
 
 #include "guest/puppet.h"

@@ -98,6 +98,15 @@ static int need_met(int kvm, const struct need *n, struct error *err)
 	}
 }
 
+/* KVM_CAP_VM_TYPES has a bit a type. */
+static int need_vm_type(int kvm, const struct vm_type *vm, struct error *err)
+{
+	if (kvm_check(kvm, KVM_CAP_VM_TYPES) >> vm->type & 1)
+		return 0;
+	return error_set(err, EXIT_SKIP, "vm %s: KVM has no VMs of type %s here (KVM_CAP_VM_TYPES)",
+			 vm->name, vm->constant);
+}
+
 /* IDs that are there from the start; a step may try what is refused. */
 static int ids_fit(int kvm, const struct scenario *s, struct error *err)
 {
@@ -122,6 +131,8 @@ int needs_met(const struct scenario *s, enum irqchip_mode mode, struct error *er
 	if (r == 0 && mode == IRQCHIP_SPLIT && !kvm_check(kvm, KVM_CAP_SPLIT_IRQCHIP))
 		r = error_set(err, EXIT_SKIP,
 			      "irqchip mode split: this KVM has no KVM_CAP_SPLIT_IRQCHIP");
+	if (r == 0 && s->vm)
+		r = need_vm_type(kvm, s->vm, err);
 	for (unsigned i = 0; r == 0 && i < s->nneeds; i++)
 		r = need_met(kvm, &s->needs[i], err);
 	close(kvm);

@@ -59,6 +59,13 @@ bool value_find(const char *name, size_t len, uint64_t *value);
 /* A capability by name in lower case without KVM_CAP_: "x2apic_api". False: no such one. */
 bool cap_find(const char *name, size_t len, uint32_t *cap);
 
+/* Types of VMs by name, for `vm tdx`; one without a name is behind the last. */
+struct vm_type {
+	const char *name, *constant; /* as in KVM's header */
+	unsigned type;
+};
+extern const struct vm_type vm_types[];
+
 /* CPUID bits by name, for `needs cpuid.x2apic`. */
 struct cpuid_bit {
 	const char *name;

@@ -13,6 +13,7 @@ enum key {
 	KEY_MANUAL,
 	KEY_MODES,
 	KEY_NEEDS,
+	KEY_VM,
 	KEY_DANGER,
 	KEY_SEEN,
 	KEY_ABOUT,
@@ -26,7 +27,7 @@ static const char *const key_names[] = {
 	[KEY_FIX] = "fix",     [KEY_FIXED] = "fixed", [KEY_MANUAL] = "manual",
 	[KEY_MODES] = "modes", [KEY_NEEDS] = "needs", [KEY_DANGER] = "danger",
 	[KEY_SEEN] = "seen",   [KEY_ABOUT] = "about", [KEY_CAUSE] = "cause",
-	[KEY_CPUS] = "cpus",
+	[KEY_CPUS] = "cpus",   [KEY_VM] = "vm",
 };
 
 static const char *const class_names[] = {
@@ -266,6 +267,23 @@ static int parse_prose(struct parser *p, struct prose *prose)
 	return parse_text(p, &prose->lines[prose->n++]);
 }
 
+static int parse_vm(struct parser *p)
+{
+	struct guess g;
+
+	parse_advance(p);
+	g = (struct guess){.word = &p->tok};
+	for (const struct vm_type *t = vm_types; t->name && !p->s->vm; t++) {
+		guess_name(&g, t->name);
+		if (token_is(&p->tok, t->name))
+			p->s->vm = t;
+	}
+	if (!p->s->vm)
+		return parse_unknown(p, &g, "sw_protected or tdx");
+	parse_advance(p);
+	return parse_end_of_line(p, "the end of the line");
+}
+
 static int parse_danger(struct parser *p)
 {
 	p->s->danger = true;
@@ -304,6 +322,8 @@ static int parse_cpus(struct parser *p)
 		if (!p->header_seen[required[i]])
 			return parse_expected(p, &p->tok, "'%s' ahead of the CPUs",
 					      key_names[required[i]]);
+	if (p->s->vm && p->s->modes & 1u << IRQCHIP_USER)
+		return parse_expected(p, &p->tok, "no mode user with 'vm' ahead of the CPUs");
 	parse_advance(p);
 	do
 		if (parse_new_cpu(p) < 0)
@@ -342,6 +362,8 @@ static int parse_key(struct parser *p, enum key key)
 		return parse_prose(p, &p->s->about);
 	case KEY_CAUSE:
 		return parse_prose(p, &p->s->cause);
+	case KEY_VM:
+		return parse_vm(p);
 	case KEY_DANGER:
 		return parse_danger(p);
 	default:

@@ -71,6 +71,12 @@ static int cpu_reload(struct parser *p, struct step *st)
 	return parse_cpu_id(p, &st->from);
 }
 
+static int cpu_clear(struct parser *p, struct step *st)
+{
+	(void)st;
+	return parse_take(p, "lapic") < 0 ? -1 : parse_end_of_line(p, "the end of the line");
+}
+
 static int one_arg(struct parser *p, struct step *st)
 {
 	return parse_arg(p, st, 0);
@@ -83,13 +89,10 @@ static int no_args(struct parser *p, struct step *st)
 }
 
 static const struct statement of_cpu[] = {
-	{"set", cpu_set, STEP_SET, true},
-	{"reload", cpu_reload, STEP_SAVE, true},
-	{"pump", no_args, STEP_PUMP, true},
-	{"nmi", no_args, STEP_NMI, true},
-	{"interrupt", one_arg, STEP_INTERRUPT, true},
-	{"guest_debug", one_arg, STEP_DEBUG, true},
-	{"run", one_arg, STEP_RUN, true},
+	{"set", cpu_set, STEP_SET, true},	    {"reload", cpu_reload, STEP_SAVE, true},
+	{"clear", cpu_clear, STEP_CLEAR, true},	    {"pump", no_args, STEP_PUMP, true},
+	{"nmi", no_args, STEP_NMI, true},	    {"interrupt", one_arg, STEP_INTERRUPT, true},
+	{"guest_debug", one_arg, STEP_DEBUG, true}, {"run", one_arg, STEP_RUN, true},
 	{"guest", parse_guest, STEP_GUEST, true},
 };
 
@@ -103,8 +106,9 @@ static int step_cpu(struct parser *p, struct step *st)
 		return -1;
 	s = find(p, of_cpu, COUNT(of_cpu));
 	if (!s)
-		return not_found(p, of_cpu, COUNT(of_cpu),
-				 "set, reload, pump, nmi, interrupt, guest_debug, run or guest");
+		return not_found(
+			p, of_cpu, COUNT(of_cpu),
+			"set, reload, clear, pump, nmi, interrupt, guest_debug, run or guest");
 	parse_advance(p);
 	st->kind = s->kind;
 	return s->parse(p, st);
@@ -139,15 +143,17 @@ static int step_create(struct parser *p, struct step *st)
 	return 0;
 }
 
-int parse_message(struct parser *p, struct step *st, unsigned nfields, const char *expected)
+/* FIELD=EXPR...; `without`: the number of one that there is not, here. */
+static int parse_fields(struct parser *p, struct step *st, const char *const *names, unsigned n,
+			unsigned without, const char *expected)
 {
 	do {
 		struct guess g = {.word = &p->tok};
 		unsigned i = 0;
 
-		for (; i < nfields && !token_is(&p->tok, field_names[i]); i++)
-			guess_name(&g, field_names[i]);
-		if (i == nfields || (i == MSI_RH && nfields == IPI_FIELDS))
+		for (; i < n && !token_is(&p->tok, names[i]); i++)
+			guess_name(&g, names[i]);
+		if (i == n || i == without)
 			return parse_unknown(p, &g, expected);
 		if (st->given[i])
 			return parse_expected(p, &p->tok, "each field once");
@@ -155,6 +161,15 @@ int parse_message(struct parser *p, struct step *st, unsigned nfields, const cha
 		if (parse_take(p, "=") < 0 || parse_arg(p, st, i) < 0)
 			return -1;
 	} while (p->tok.kind == TOKEN_WORD);
+	return 0;
+}
+
+int parse_message(struct parser *p, struct step *st, unsigned nfields, const char *expected)
+{
+	const unsigned without = nfields == IPI_FIELDS ? MSI_RH : nfields;
+
+	if (parse_fields(p, st, field_names, nfields, without, expected) < 0)
+		return -1;
 	if (p->tok.kind == TOKEN_END && !st->given[MSI_DEST] &&
 	    !(st->kind == STEP_GUEST_IPI && st->given[IPI_SHORTHAND]))
 		return parse_expected(p, &p->tok, "%s",
@@ -174,6 +189,17 @@ static int step_msi(struct parser *p, struct step *st)
 static int step_route(struct parser *p, struct step *st)
 {
 	return parse_arg(p, st, ROUTE_GSI) < 0 ? -1 : step_msi(p, st);
+}
+
+static int step_memslot(struct parser *p, struct step *st)
+{
+	if (parse_fields(p, st, memslot_field_names, MEMSLOT_FIELDS, MEMSLOT_FIELDS,
+			 "slot, gpa, size or flags") < 0)
+		return -1;
+	if (p->tok.kind == TOKEN_END &&
+	    !(st->given[MEMSLOT_SLOT] && st->given[MEMSLOT_GPA] && st->given[MEMSLOT_SIZE]))
+		return parse_expected(p, &p->tok, "slot=N, gpa=ADDRESS and size=BYTES");
+	return 0;
 }
 
 static int step_irqfd(struct parser *p, struct step *st)
@@ -244,6 +270,7 @@ static const struct statement steps[] = {
 	{"signal", one_arg, STEP_SIGNAL, true},
 	{"wait", one_arg, STEP_WAIT, false},
 	{"unmap", one_arg, STEP_UNMAP, true},
+	{"memslot", step_memslot, STEP_MEMSLOT, true},
 	{"let", step_let, STEP_LET, true},
 	{"expect", step_expect, STEP_EXPECT, false},
 	{"repeat", one_arg, STEP_REPEAT, false},

@@ -135,6 +135,7 @@ void scenario_run(const struct scenario *s, enum irqchip_mode mode, const struct
 	run_close_routes(&run);
 	if (run.t)
 		target_close(run.t);
+	run_free_memslots(&run);
 	watched_close(&run);
 	if (run.kmsg.fd >= 0)
 		close(run.kmsg.fd);

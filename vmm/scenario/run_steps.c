@@ -3,14 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "guest/puppet.h"
 #include "scenario/puppet.h"
 #include "scenario/runner.h"
 #include "util/clock.h"
-
-#define PAGE_BYTES 4096
 
 /* --- what each kind of step does: 0 or more, or -errno */
 
@@ -90,6 +86,13 @@ static int do_reload(struct runner *r, const struct step *st)
 	return ret < 0 ? ret : r->run->t->ops->set_lapic(r->run->t, (unsigned)st->cpu, &s);
 }
 
+static int do_clear(struct runner *r, const struct step *st)
+{
+	static const struct kvm_lapic_state zeros;
+
+	return r->run->t->ops->set_lapic(r->run->t, (unsigned)st->cpu, &zeros);
+}
+
 static int do_debug(struct runner *r, const struct step *st)
 {
 	uint64_t control;
@@ -124,20 +127,6 @@ static int do_run(struct runner *r, const struct step *st)
 		puppet_answer(r->run->t, (unsigned)st->cpu);
 	r->exit = ret == -ETIMEDOUT ? OBJECT_EXIT_TIMEOUT : (uint64_t)ret;
 	return 0;
-}
-
-/* KVM's own accesses to it fail, as where a memslot has gone. */
-static int do_unmap(struct runner *r, const struct step *st)
-{
-	uint8_t *mem = r->run->t->mem;
-	uint64_t address;
-	int ret = run_arg_below(r, st, 0, PUPPET_MEMORY, &address);
-
-	if (ret < 0)
-		return ret;
-	if (!mem || address % PAGE_BYTES)
-		return -EINVAL;
-	return mprotect(mem + address, PAGE_BYTES, PROT_NONE) < 0 ? -errno : 0;
 }
 
 /* No longer than there is time. */
@@ -220,14 +209,32 @@ static int do_expect(struct runner *r, const struct step *st)
 }
 
 static int (*const actions[])(struct runner *r, const struct step *st) = {
-	[STEP_CAP] = do_cap,	      [STEP_CREATE] = do_create,    [STEP_SET] = do_set,
-	[STEP_LET] = do_let,	      [STEP_EXPECT] = do_expect,    [STEP_MSI] = run_irq,
-	[STEP_IRQ_LINE] = run_irq,    [STEP_NMI] = do_nmi,	    [STEP_INTERRUPT] = do_interrupt,
-	[STEP_PUMP] = do_pump,	      [STEP_SAVE] = do_reload,	    [STEP_DEBUG] = do_debug,
-	[STEP_RUN] = do_run,	      [STEP_ENTER] = run_guest,	    [STEP_GUEST] = run_guest,
-	[STEP_GUEST_GET] = run_guest, [STEP_GUEST_SET] = run_guest, [STEP_GUEST_IPI] = run_guest,
-	[STEP_ROUTE] = run_irq,	      [STEP_IRQFD] = run_irq,	    [STEP_SIGNAL] = run_irq,
-	[STEP_WAIT] = do_wait,	      [STEP_UNMAP] = do_unmap,	    [STEP_BOOT_CPU] = do_boot_cpu,
+	[STEP_CAP] = do_cap,
+	[STEP_CREATE] = do_create,
+	[STEP_SET] = do_set,
+	[STEP_LET] = do_let,
+	[STEP_EXPECT] = do_expect,
+	[STEP_MSI] = run_irq,
+	[STEP_IRQ_LINE] = run_irq,
+	[STEP_NMI] = do_nmi,
+	[STEP_INTERRUPT] = do_interrupt,
+	[STEP_PUMP] = do_pump,
+	[STEP_SAVE] = do_reload,
+	[STEP_CLEAR] = do_clear,
+	[STEP_DEBUG] = do_debug,
+	[STEP_RUN] = do_run,
+	[STEP_ENTER] = run_guest,
+	[STEP_GUEST] = run_guest,
+	[STEP_GUEST_GET] = run_guest,
+	[STEP_GUEST_SET] = run_guest,
+	[STEP_GUEST_IPI] = run_guest,
+	[STEP_ROUTE] = run_irq,
+	[STEP_IRQFD] = run_irq,
+	[STEP_SIGNAL] = run_irq,
+	[STEP_WAIT] = do_wait,
+	[STEP_UNMAP] = run_memory,
+	[STEP_MEMSLOT] = run_memory,
+	[STEP_BOOT_CPU] = do_boot_cpu,
 };
 
 /* --- one after the other */

@@ -24,7 +24,9 @@ int kmsg_open(struct kmsg *k);
 /* Lines since then that warn, or -errno. */
 int kmsg_warnings(struct kmsg *k, uint64_t *count);
 
-#define SCENARIO_ROUTES 64
+#define SCENARIO_ROUTES	       64
+#define SCENARIO_MEMSLOTS      64
+#define SCENARIO_MEMSLOT_BYTES (256ull << 20) /* of all */
 
 /* Where a GSI leads, and what triggers it, or -1. */
 struct route {
@@ -32,6 +34,13 @@ struct route {
 	struct kvm_msi msi;
 	bool pin; /* of KVM's own chips: no message */
 	int eventfd, resamplefd;
+};
+
+/* Where it is in the guest, and its memory here. */
+struct memslot {
+	uint32_t slot;
+	uint64_t gpa, size;
+	uint8_t *host;
 };
 
 /*
@@ -59,6 +68,8 @@ struct run {
 	struct kmsg kmsg;
 	unsigned nroutes;
 	struct route routes[SCENARIO_ROUTES];
+	unsigned nmemslots;
+	struct memslot memslots[SCENARIO_MEMSLOTS];
 };
 
 /*
@@ -95,6 +106,11 @@ static inline int run_code_of(int error)
 /* run_irq.c: 0 or more, or -errno; ENOENT: no such route, or nothing attached to it. */
 int run_irq(struct runner *r, const struct step *st);
 void run_close_routes(struct run *run);
+
+/* run_memory.c: 0 or -errno; -EBUSY of a slot that is the machine's own. */
+int run_memory(struct runner *r, const struct step *st);
+/* When the VM is gone. */
+void run_free_memslots(struct run *run);
 
 /* run_guest.c: 0 or -errno; -EFAULT after an exception, -ETIMEDOUT, and -EIO after an exit that is not the puppet's. */
 int run_guest(struct runner *r, const struct step *st);

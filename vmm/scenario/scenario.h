@@ -11,7 +11,7 @@
 
 /*
  * A scenario: a text that says how to bring a machine into a state, what must be seen then, and what a known
- * deviation looks like instead. Here: what such a text says, and how it is read. tests/scenarios/README.md has
+ * deviation looks like instead. Here: what such a text says, and how it is read. tests/scenarios/REFERENCE.md has
  * the language.
  */
 
@@ -75,13 +75,15 @@ enum step_kind {
 	STEP_MSI,      /* msi FIELD=EXPR...: KVM_SIGNAL_MSI; args by enum msi_field */
 	STEP_IRQ_LINE, /* irq_line GSI LEVEL */
 	STEP_ROUTE, /* route GSI FIELD=EXPR...: KVM_SET_GSI_ROUTING; args by enum msi_field, ROUTE_GSI */
-	STEP_IRQFD,	/* irqfd GSI: KVM_IRQFD, of a new eventfd */
-	STEP_SIGNAL,	/* signal GSI: writes to that eventfd */
-	STEP_WAIT,	/* wait MILLISECONDS */
-	STEP_UNMAP,	/* unmap ADDRESS: the host takes a page of the guest's memory away */
+	STEP_IRQFD,  /* irqfd GSI: KVM_IRQFD, of a new eventfd */
+	STEP_SIGNAL, /* signal GSI: writes to that eventfd */
+	STEP_WAIT,   /* wait MILLISECONDS */
+	STEP_UNMAP,  /* unmap ADDRESS: the host takes a page of the guest's memory away */
+	STEP_MEMSLOT, /* memslot FIELD=EXPR...: KVM_SET_USER_MEMORY_REGION; args by enum memslot_field */
 	STEP_NMI,	/* cpu ID: nmi */
 	STEP_INTERRUPT, /* cpu ID: interrupt VECTOR */
 	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
+	STEP_CLEAR,	/* cpu ID: clear lapic: KVM_SET_LAPIC of zeros, of which nothing was read */
 	STEP_SAVE, /* cpu ID: reload lapic [from ID]: KVM_GET_LAPIC of `from`, KVM_SET_LAPIC of the same */
 	STEP_DEBUG, /* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
 	STEP_RUN,   /* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
@@ -109,8 +111,10 @@ enum msi_field {
 	IPI_FIELDS
 };
 
-/* "dest", "vector", ...: names.c */
-extern const char *const field_names[IPI_FIELDS];
+enum memslot_field { MEMSLOT_SLOT, MEMSLOT_GPA, MEMSLOT_SIZE, MEMSLOT_FLAGS, MEMSLOT_FIELDS };
+
+/* "dest", "vector", ...; "slot", "gpa", ...: names.c */
+extern const char *const field_names[IPI_FIELDS], *const memslot_field_names[MEMSLOT_FIELDS];
 
 #define STEP_ARGS 8
 
@@ -200,9 +204,10 @@ struct scenario {
 		*seen; /* NULL: not given; id, title are */
 	struct prose about, cause;
 	enum scenario_class class;
-	unsigned modes; /* bit 1 << enum irqchip_mode */
-	bool danger;	/* can harm the host's kernel */
-	bool guest;	/* a step runs the puppet */
+	unsigned modes;		  /* bit 1 << enum irqchip_mode */
+	const struct vm_type *vm; /* NULL: an ordinary one */
+	bool danger;		  /* can harm the host's kernel */
+	bool guest;		  /* a step runs the puppet */
 	unsigned nneeds;
 	struct need needs[SCENARIO_NEEDS];
 	unsigned ncpus;

@@ -173,11 +173,16 @@ static int create_vm(struct target *t, struct error *err)
 	if (t->kvm < 0)
 		return -1;
 	t->run_size = kvm_run_size(t->kvm);
-	t->vm = kvm_vm_create(t->kvm);
+	t->vm = kvm_vm_create_type(t->kvm, t->s->vm ? t->s->vm->type : 0);
 	if (t->vm < 0)
 		return error_set(err, run_code_of(-t->vm), "KVM_CREATE_VM: %s", strerror(-t->vm));
 	if (create_irqchip(t, err) < 0 || (t->s->guest && create_memory(t, err) < 0))
 		return -1;
+	if (t->s->vm && t->s->vm->type == KVM_X86_TDX_VM) {
+		r = kvm_vm_init_tdx(t->vm);
+		if (r < 0)
+			return error_set(err, EXIT_SETUP, "KVM_TDX_INIT_VM: %s", strerror(-r));
+	}
 	/* The first one is the boot CPU; KVM takes CPU 0 for it on its own. */
 	r = t->s->cpus[0] ? kvm_vm_set_boot_cpu(t->vm, t->s->cpus[0]) : 0;
 	if (r < 0)
