@@ -40,10 +40,12 @@ static void on_timer(struct regs *r)
 	apic_eoi();
 }
 
+/* Stopped first: KVM starts a one-shot timer that is over anew when the divide value changes (scenario timer-divide-again). */
 static void start_count(void)
 {
-	irq_clear();
+	apic_timer_stop();
 	apic_timer_divide(1);
+	irq_clear();
 }
 
 static bool took_here(unsigned vector, uint32_t n)

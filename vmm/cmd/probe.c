@@ -27,7 +27,7 @@ static const struct {
 	{KVM_CAP_PIT2, "PIT2", "irqchip kernel"},
 	{KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI", "irqchip split: IOAPIC messages"},
 	{KVM_CAP_IRQ_ROUTING, "IRQ_ROUTING", "which EOIs exit; GSIs"},
-	{KVM_CAP_IRQFD, "IRQFD", "not used yet"},
+	{KVM_CAP_IRQFD, "IRQFD", "scenarios"},
 	{KVM_CAP_X2APIC_API, "X2APIC_API", "32-bit APIC IDs"},
 	{KVM_CAP_TSC_DEADLINE_TIMER, "TSC_DEADLINE_TIMER", "the guest's LAPIC timer"},
 	{KVM_CAP_SET_BOOT_CPU_ID, "SET_BOOT_CPU_ID", "a boot CPU with any APIC ID"},
