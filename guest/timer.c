@@ -65,8 +65,8 @@ static bool took_here(unsigned vector, uint32_t n)
 			__VA_ARGS__;                                                               \
 			if (tsc_to_usec(rdtsc() - t0_) < SHOT_USEC * 3 / 4)                        \
 				break;                                                             \
-			settle();                                                                  \
 			apic_timer_stop();                                                         \
+			settle();                                                                  \
 		}                                                                                  \
 	} while (0)
 
