@@ -63,6 +63,7 @@ my %own = (
 	danger => ['bug', "${set}expect cpu 0: lapic.tpr = 0x30\ndeviates 0", 'skip', 'danger'],
 	vm_type => ['guard', "try create cpu 300\ncpu 0: clear lapic\nexpect cpu 0: lapic.svr = 0", undef, 'vm sw_protected'],
 	clear => ['guard', "${create}cpu 0: clear lapic\nexpect cpu 0: lapic.svr = 0\ntry cpu 0: clear lapic\nexpect error = 0", 'ok'],
+	vmxon => ['guard', "${create}try cpu 0: vmxon 1\nexpect error = EINVAL", 'ok'],
 	cap => ['guard', "cap disable_quirks2 lint0_reenabled\n${create}expect cpu 0: lapic.lvt_lint0 = 0x10000"],
 	values => ['guard', <<'END', 'ok'],
 let int 1 << 4 | 5

@@ -76,6 +76,8 @@ static bool is_of_cpu(enum step_kind kind)
 	case STEP_NMI:
 	case STEP_INTERRUPT:
 	case STEP_SAVE:
+	case STEP_CLEAR:
+	case STEP_VMXON:
 	case STEP_DEBUG:
 		return true;
 	default:

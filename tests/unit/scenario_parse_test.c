@@ -310,6 +310,7 @@ static void steps_of_a_cpu(void **state)
 		{"cpu 1: nmi", STEP_NMI, NULL},
 		{"cpu 1: interrupt 0x20", STEP_INTERRUPT, "32 "},
 		{"cpu 1: guest_debug enable | blockirq", STEP_DEBUG, "1 1048576 | "},
+		{"cpu 1: vmxon 0x1000", STEP_VMXON, "4096 "},
 		{"cpu 1: run 100", STEP_RUN, "100 "},
 		{"try cpu 1: set lapic.svr 0x1ff", STEP_SET, "511 "},
 		/* Its own objects need not say whose they are. */

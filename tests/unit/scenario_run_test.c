@@ -212,6 +212,24 @@ static void test_clear(void **state)
 			      "expect cpu 0: lapic.svr = 0\ntry cpu 1: clear lapic\nexpect error = EINVAL\ncreate cpu 1\n");
 }
 
+/* No CPU has a VMXON region at 1; one that VMX is there for has one at 4096, and INIT waits for the end of that. */
+static void test_vmxon(void **state)
+{
+	(void)state;
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "cpus 0 1*\ntry cpu 1: vmxon 4096\nexpect error = EINVAL\ncreate cpu 1\n"
+			      "try cpu 1: vmxon 1\nexpect error = EINVAL\n");
+	gives(MODE(IRQCHIP_SPLIT) | MODE(IRQCHIP_KERNEL), VERDICT_OK,
+	      HEADER("guard") "needs vendor intel\nneeds cpuid.vmx\ncpus 0 1\n"
+			      "cpu 1: set mp_state runnable\ncpu 1: reload lapic\n"
+			      "cpu 1: vmxon 4096\n"
+			      "msi dest=1 mode=init vector=0\nexpect cpu 1: mp_state = runnable\n"
+			      "cpu 1: vmxon -1\nexpect cpu 1: mp_state = init_received\n");
+	assert_int_equal(run(IRQCHIP_USER, HEADER("guard") "cpus 0\ntry cpu 0: vmxon 4096\n"
+							   "expect error = EOPNOTSUPP\n"),
+			 VERDICT_OK);
+}
+
 static void test_boot_cpu_is_the_first(void **state)
 {
 	(void)state;
@@ -626,9 +644,10 @@ TEST_MAIN(cmocka_unit_test(test_ok), cmocka_unit_test(test_deviation),
 	  cmocka_unit_test(test_routes), cmocka_unit_test(test_route_refused),
 	  cmocka_unit_test(test_line_of_a_route), cmocka_unit_test(test_kernel_chips),
 	  cmocka_unit_test(test_vm_types), cmocka_unit_test(test_clear),
-	  cmocka_unit_test(test_unmap), cmocka_unit_test(test_memslots),
-	  cmocka_unit_test(test_memslots_refused), cmocka_unit_test(test_wait),
-	  cmocka_unit_test(test_cpuid_is_set), cmocka_unit_test(test_statistics),
-	  cmocka_unit_test(test_statistics_that_are_missing), cmocka_unit_test(test_no_more_files),
-	  cmocka_unit_test(test_tracepoints), cmocka_unit_test(test_without_local_apics),
-	  cmocka_unit_test(test_findings_in_a_loop), cmocka_unit_test(test_more_findings_than_room))
+	  cmocka_unit_test(test_vmxon), cmocka_unit_test(test_unmap),
+	  cmocka_unit_test(test_memslots), cmocka_unit_test(test_memslots_refused),
+	  cmocka_unit_test(test_wait), cmocka_unit_test(test_cpuid_is_set),
+	  cmocka_unit_test(test_statistics), cmocka_unit_test(test_statistics_that_are_missing),
+	  cmocka_unit_test(test_no_more_files), cmocka_unit_test(test_tracepoints),
+	  cmocka_unit_test(test_without_local_apics), cmocka_unit_test(test_findings_in_a_loop),
+	  cmocka_unit_test(test_more_findings_than_room))

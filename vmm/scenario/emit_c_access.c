@@ -195,6 +195,16 @@ const struct helper_text emit_access[HELPERS] = {
 "\n"
 "	return ioctl(vcpu, KVM_GET_MP_STATE, &s);\n"
 "}\n", {0}},
+	[HELPER_VMXON] = {
+"/* In VMX root operation, with no VMCS; address ~0: out of VMX operation. */\n"
+"static int vmxon(int vcpu, uint64_t address)\n"
+"{\n"
+"	struct kvm_nested_state s = {.format = KVM_STATE_NESTED_FORMAT_VMX, .size = sizeof(s)};\n"
+"\n"
+"	s.hdr.vmx.vmxon_pa = address;\n"
+"	s.hdr.vmx.vmcs12_pa = ~0ull;\n"
+"	return ioctl(vcpu, KVM_SET_NESTED_STATE, &s);\n"
+"}\n", {0}},
 	[HELPER_CPUID_REGISTER] = {
 "/* In what the vCPU was given. reg: 0 EAX to 3 EDX. KVM of 5.10 and 6.1 leaves nent as it was given. */\n"
 "static uint32_t *cpuid_register(int vcpu, struct cpuid *c, uint32_t leaf, unsigned reg)\n"

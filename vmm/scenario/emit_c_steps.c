@@ -421,6 +421,9 @@ static void emit_step(struct emitter *e, const struct step *st)
 	case STEP_CLEAR:
 		step_of_cpu(e, st, HELPER_CLEAR_LAPIC, "clear_lapic", 64);
 		break;
+	case STEP_VMXON:
+		step_of_cpu(e, st, HELPER_VMXON, "vmxon", 64);
+		break;
 	case STEP_DEBUG:
 		step_of_cpu(e, st, HELPER_GUEST_DEBUG, "guest_debug", 32);
 		break;

@@ -93,7 +93,7 @@ static const struct statement of_cpu[] = {
 	{"clear", cpu_clear, STEP_CLEAR, true},	    {"pump", no_args, STEP_PUMP, true},
 	{"nmi", no_args, STEP_NMI, true},	    {"interrupt", one_arg, STEP_INTERRUPT, true},
 	{"guest_debug", one_arg, STEP_DEBUG, true}, {"run", one_arg, STEP_RUN, true},
-	{"guest", parse_guest, STEP_GUEST, true},
+	{"vmxon", one_arg, STEP_VMXON, true},	    {"guest", parse_guest, STEP_GUEST, true},
 };
 
 /* --- steps of the machine */
@@ -108,7 +108,7 @@ static int step_cpu(struct parser *p, struct step *st)
 	if (!s)
 		return not_found(
 			p, of_cpu, COUNT(of_cpu),
-			"set, reload, clear, pump, nmi, interrupt, guest_debug, run or guest");
+			"set, reload, clear, pump, nmi, interrupt, guest_debug, run, vmxon or guest");
 	parse_advance(p);
 	st->kind = s->kind;
 	return s->parse(p, st);

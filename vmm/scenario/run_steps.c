@@ -103,6 +103,25 @@ static int do_debug(struct runner *r, const struct step *st)
 						  (uint32_t)control);
 }
 
+/* Our own local APICs do not know that VMX root operation blocks INIT. */
+static int do_vmxon(struct runner *r, const struct step *st)
+{
+	struct kvm_nested_state s = {
+		.format = KVM_STATE_NESTED_FORMAT_VMX,
+		.size = sizeof(s),
+		.hdr.vmx.vmcs12_pa = ~0ull, /* none */
+	};
+	uint64_t address;
+	int ret = run_arg(r, st, 0, &address);
+
+	if (ret < 0)
+		return ret;
+	if (r->run->t->mode == IRQCHIP_USER)
+		return -EOPNOTSUPP;
+	s.hdr.vmx.vmxon_pa = address;
+	return kvm_vcpu_set_nested(target_fd(r->run->t, (unsigned)st->cpu), &s);
+}
+
 static uint64_t left_ns(const struct runner *r)
 {
 	uint64_t now = clock_now_ns();
@@ -208,6 +227,8 @@ static int do_expect(struct runner *r, const struct step *st)
 	return 0;
 }
 
+/* clang-format off */
+
 static int (*const actions[])(struct runner *r, const struct step *st) = {
 	[STEP_CAP] = do_cap,
 	[STEP_CREATE] = do_create,
@@ -221,6 +242,7 @@ static int (*const actions[])(struct runner *r, const struct step *st) = {
 	[STEP_PUMP] = do_pump,
 	[STEP_SAVE] = do_reload,
 	[STEP_CLEAR] = do_clear,
+	[STEP_VMXON] = do_vmxon,
 	[STEP_DEBUG] = do_debug,
 	[STEP_RUN] = do_run,
 	[STEP_ENTER] = run_guest,
@@ -236,6 +258,8 @@ static int (*const actions[])(struct runner *r, const struct step *st) = {
 	[STEP_MEMSLOT] = run_memory,
 	[STEP_BOOT_CPU] = do_boot_cpu,
 };
+
+/* clang-format on */
 
 /* --- one after the other */
 

@@ -85,6 +85,7 @@ enum step_kind {
 	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
 	STEP_CLEAR,	/* cpu ID: clear lapic: KVM_SET_LAPIC of zeros, of which nothing was read */
 	STEP_SAVE, /* cpu ID: reload lapic [from ID]: KVM_GET_LAPIC of `from`, KVM_SET_LAPIC of the same */
+	STEP_VMXON, /* cpu ID: vmxon ADDRESS: KVM_SET_NESTED_STATE, vmxon_pa = args[0], no VMCS */
 	STEP_DEBUG, /* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
 	STEP_RUN,   /* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
 	/* By the puppet, which the CPU runs: scenario/puppet.h */
