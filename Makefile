@@ -186,10 +186,11 @@ $(B)/tests/%: tests/unit/%.c $(B)/libsipi.a | build/deps-TEST
 # A CPU that has every MSR, which no host has.
 $(B)/tests/state_msrs_test: LDFLAGS += -Wl,--wrap=kvm_msr_index_list,--wrap=kvm_vcpu_get_msrs,--wrap=kvm_vcpu_set_msrs
 
-# Unit tests are programs, boot tests are Perl; both speak TAP. SIPI names the sipi under test. With SAN=1 all have more time, boot
-# tests do less, and two run at a time.
+# Unit tests are programs, boot tests are Perl; both speak TAP. SIPI names the sipi under test. TEST_JOBS=2 runs two at a time, which
+# have more time then; with SAN=1 that is so, and boot tests do less.
+TEST_JOBS ?= $(if $(SAN),2,1)
 test: all $(units)
-	SIPI=$(B)/sipi SIPI_SLACK=$(if $(SAN),3,1) SIPI_SHORT=$(SAN) prove $(if $(SAN),-j 2) $(units) tests/boot/*.t
+	SIPI=$(B)/sipi SIPI_SLACK=$(if $(SAN),3,$(TEST_JOBS)) SIPI_SHORT=$(SAN) prove -j $(TEST_JOBS) $(units) tests/boot/*.t
 
 # The long form of tests/boot/soak.t: thousands of resets, INITs, hot-plugs.
 soak: all | build/deps-TEST
