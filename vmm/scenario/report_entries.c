@@ -3,8 +3,6 @@
  * Scenarios as reports for a mailing list: Markdown that reads as plain text, each one complete, so that it can be sent
  * alone. What happens and what should stands first, what all reports of a host have in common last.
  */
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "scenario/emit_c.h"
@@ -14,11 +12,6 @@
 #include "scenario/text.h"
 
 #define CODE "    " /* a block of code: as it is, whatever is in it */
-
-struct entries {
-	struct report report;
-	struct rows rows;
-};
 
 static bool deviates(const struct row *row)
 {
@@ -214,16 +207,10 @@ static void put_entry(FILE *f, const struct row *rows, size_t n)
 
 /* --- a report */
 
-static void run(struct report *r, const struct batch_job *job, const struct result *result)
-{
-	if (rows_add(&((struct entries *)r)->rows, job, result) < 0)
-		r->failed = true;
-}
-
 /* The rows of a scenario lie behind each other, as its runs did. */
 static void end(struct report *r, const struct tally *t)
 {
-	const struct rows *rows = &((struct entries *)r)->rows;
+	const struct rows *rows = &((struct rows_report *)r)->rows;
 	size_t n;
 
 	for (size_t i = 0; i < rows->n; i += n) {
@@ -240,19 +227,9 @@ static void end(struct report *r, const struct tally *t)
 	fputc('\n', r->f);
 }
 
-static void destroy(struct report *r)
-{
-	rows_free(&((struct entries *)r)->rows);
-	free(r);
-}
-
 struct report *report_entries(FILE *f)
 {
-	static const struct report_ops ops = {run, end, destroy};
-	struct entries *e = calloc(1, sizeof(*e));
+	static const struct report_ops ops = {rows_report_run, end, rows_report_destroy};
 
-	if (!e)
-		return NULL;
-	e->report = (struct report){.ops = &ops, .f = f};
-	return &e->report;
+	return rows_report(f, &ops);
 }

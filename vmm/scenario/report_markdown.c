@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The registry on this host as a bug report: the host, the table, and the details of what deviates. */
-#include <stdlib.h>
-
 #include "scenario/report.h"
 #include "scenario/report_rows.h"
 #include "scenario/text.h"
-
-struct markdown {
-	struct report report;
-	struct rows rows;
-};
 
 static void put_cell(FILE *f, const char *text)
 {
@@ -50,17 +43,9 @@ static void put_details(FILE *f, const struct row *row)
 	report_references(f, "    ", row->scenario, row->verdict);
 }
 
-static void run(struct report *r, const struct batch_job *job, const struct result *result)
-{
-	struct markdown *m = (struct markdown *)r;
-
-	if (rows_add(&m->rows, job, result) < 0)
-		r->failed = true;
-}
-
 static void end(struct report *r, const struct tally *t)
 {
-	struct markdown *m = (struct markdown *)r;
+	struct rows_report *m = (struct rows_report *)r;
 	FILE *f = r->f;
 
 	rows_sort(&m->rows);
@@ -78,19 +63,9 @@ static void end(struct report *r, const struct tally *t)
 			put_details(f, &m->rows.rows[i]);
 }
 
-static void destroy(struct report *r)
-{
-	rows_free(&((struct markdown *)r)->rows);
-	free(r);
-}
-
 struct report *report_markdown(FILE *f)
 {
-	static const struct report_ops ops = {run, end, destroy};
-	struct markdown *m = calloc(1, sizeof(*m));
+	static const struct report_ops ops = {rows_report_run, end, rows_report_destroy};
 
-	if (!m)
-		return NULL;
-	m->report = (struct report){.ops = &ops, .f = f};
-	return &m->report;
+	return rows_report(f, &ops);
 }

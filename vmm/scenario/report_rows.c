@@ -29,7 +29,8 @@ static struct row *append(struct rows *r)
 	return &r->rows[r->n];
 }
 
-int rows_add(struct rows *r, const struct batch_job *job, const struct result *result)
+/* -1: out of memory. */
+static int add(struct rows *r, const struct batch_job *job, const struct result *result)
 {
 	const struct finding *d = report_finding(result);
 	char *details = report_observations_text(job, result);
@@ -76,11 +77,30 @@ void rows_sort(struct rows *r)
 	}
 }
 
-void rows_free(struct rows *r)
+struct report *rows_report(FILE *f, const struct report_ops *ops)
 {
-	for (size_t i = 0; i < r->n; i++)
-		free(r->rows[i].details);
-	free(r->rows);
+	struct rows_report *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->report = (struct report){.ops = ops, .f = f};
+	return &r->report;
+}
+
+void rows_report_run(struct report *r, const struct batch_job *job, const struct result *result)
+{
+	if (add(&((struct rows_report *)r)->rows, job, result) < 0)
+		r->failed = true;
+}
+
+void rows_report_destroy(struct report *r)
+{
+	struct rows *rows = &((struct rows_report *)r)->rows;
+
+	for (size_t i = 0; i < rows->n; i++)
+		free(rows->rows[i].details);
+	free(rows->rows);
+	free(r);
 }
 
 void row_modes(const struct row *row, char text[ROW_TEXT])

@@ -20,11 +20,19 @@ struct rows {
 	size_t n, room;
 };
 
-/* -1: out of memory. */
-int rows_add(struct rows *r, const struct batch_job *job, const struct result *result);
 /* The worst first, and else as they came. */
 void rows_sort(struct rows *r);
-void rows_free(struct rows *r);
+
+/* A report that collects rows, and is written when all is done. */
+struct rows_report {
+	struct report report;
+	struct rows rows;
+};
+
+/* end() writes it. NULL: out of memory. */
+struct report *rows_report(FILE *f, const struct report_ops *ops);
+void rows_report_run(struct report *r, const struct batch_job *job, const struct result *result);
+void rows_report_destroy(struct report *r);
 
 #define ROW_TEXT 64
 /* "kernel split" */

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The registry on this host: a row for what was seen of each scenario, the worst first. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "scenario/report.h"
 #include "scenario/report_rows.h"
 #include "scenario/text.h"
-
-struct table {
-	struct report report;
-	struct rows rows;
-};
 
 enum column { COL_VERDICT, COL_ID, COL_MODES, COL_EXPECTED, COL_SEEN, COL_FIXED, COLUMNS };
 
@@ -105,19 +99,11 @@ static void put_row(FILE *f, const unsigned width[COLUMNS], const struct row *ro
 	put_below(f, "fix ", row->scenario->fix);
 }
 
-static void run(struct report *r, const struct batch_job *job, const struct result *result)
-{
-	struct table *t = (struct table *)r;
-
-	if (rows_add(&t->rows, job, result) < 0)
-		r->failed = true;
-}
-
 static void end(struct report *r, const struct tally *tally)
 {
 	static const char *const head[COLUMNS] = {"VERDICT",  "ID",   "IRQCHIP",
 						  "EXPECTED", "SEEN", "FIXED IN"};
-	struct table *t = (struct table *)r;
+	struct rows_report *t = (struct rows_report *)r;
 	unsigned width[COLUMNS] = {0};
 	const char *cell[COLUMNS];
 	char buf[4][ROW_TEXT];
@@ -139,19 +125,9 @@ static void end(struct report *r, const struct tally *tally)
 	fputs("\n`sipi errata --markdown ID` writes a report of one.\n", r->f);
 }
 
-static void destroy(struct report *r)
-{
-	rows_free(&((struct table *)r)->rows);
-	free(r);
-}
-
 struct report *report_table(FILE *f)
 {
-	static const struct report_ops ops = {run, end, destroy};
-	struct table *t = calloc(1, sizeof(*t));
+	static const struct report_ops ops = {rows_report_run, end, rows_report_destroy};
 
-	if (!t)
-		return NULL;
-	t->report = (struct report){.ops = &ops, .f = f};
-	return &t->report;
+	return rows_report(f, &ops);
 }
