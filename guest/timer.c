@@ -40,7 +40,10 @@ static void on_timer(struct regs *r)
 	apic_eoi();
 }
 
-/* Stopped first: KVM starts a one-shot timer that is over anew when the divide value changes (scenario timer-divide-again). */
+/*
+ * Stopped first: KVM starts a one-shot timer that is over anew when the divide value changes
+ * (scenario timer-divide-again).
+ */
 static void start_count(void)
 {
 	apic_timer_stop();
@@ -161,15 +164,16 @@ static void test_vector(void)
 
 static void test_periodic(void)
 {
-	uint64_t start, took_usec;
+	uint64_t start, end, took_usec;
 	uint32_t n, cur;
 	bool within = true;
 
 	start_count();
 	start = rdtsc();
+	end = start + usec_to_tsc(EXPECT_USEC);
 	apic_timer_periodic(VEC, ticks(TICK_USEC));
 	sti();
-	while (irq_count(0, VEC) < TICKS && tsc_to_usec(rdtsc() - start) < EXPECT_USEC) {
+	while (irq_count(0, VEC) < TICKS && (int64_t)(end - rdtsc()) > 0) {
 		cur = apic_read(APIC_TIMER_CUR);
 		within &= cur <= ticks(TICK_USEC);
 	}

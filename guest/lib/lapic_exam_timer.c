@@ -194,7 +194,7 @@ static bool leaving_disarms(void)
 	bool disarmed;
 	uint64_t then;
 
-	for (unsigned usec = RUN_USEC; usec < TRIES * RUN_USEC; usec += RUN_USEC) {
+	for (unsigned usec = RUN_USEC; usec <= TRIES * RUN_USEC; usec += RUN_USEC) {
 		exam_clean();
 		then = rdtsc() + usec_to_tsc(usec);
 		apic_timer_deadline(VEC, then);
@@ -214,7 +214,7 @@ static bool entering_disarms(void)
 	bool disarmed;
 	uint64_t then;
 
-	for (unsigned usec = RUN_USEC; usec < TRIES * RUN_USEC; usec += RUN_USEC) {
+	for (unsigned usec = RUN_USEC; usec <= TRIES * RUN_USEC; usec += RUN_USEC) {
 		exam_clean();
 		lvt(VEC);
 		then = rdtsc() + usec_to_tsc(usec);
