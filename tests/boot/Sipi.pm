@@ -8,7 +8,7 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Time::HiRes qw(time sleep);
 
-our @EXPORT = qw(sipi start finish scratch slurp spew irqchip_modes wait_for);
+our @EXPORT = qw(sipi start finish scratch slurp spew irqchip_modes wait_for xpath junit_sums);
 
 my $sipi = $ENV{SIPI} || 'build/sipi';
 my $dir = tempdir(CLEANUP => 1);
@@ -32,6 +32,16 @@ sub spew {
 	close $f or die "$path: $!";
 	return $path;
 }
+
+# What an XPath finds in a file; xmllint refuses one that is not XML.
+sub xpath {
+	my ($path, $query) = @_;
+	my $text = qx(xmllint --xpath '$query' '$path' 2>&1);
+	return $? ? "xmllint: $text" : $text =~ s/\n\z//r; # its own
+}
+
+# How many tests, failures, errors and skipped: "8 2 1 1".
+sub junit_sums { return xpath($_[0], 'concat(' . join(', " ", ', map { "sum(//testsuite/\@$_)" } qw(tests failures errors skipped)) . ')') }
 
 # Starts sipi with these arguments. Options, in a hash first: stdin, stdout (paths), wrap (a command
 # line that sipi's is appended to).

@@ -34,21 +34,19 @@ sub merge {
 	return ($? >> 8, $text);
 }
 
-sub found { my $text = qx(xmllint --xpath '$_[1]' '$_[0]' 2>&1); chomp $text; return $text }
-my $sums = 'concat(sum(//testsuite/@tests), " ", sum(//testsuite/@failures), " ", sum(//testsuite/@errors), " ", sum(//testsuite/@skipped))';
 # All that a test case is, but for its time.
-sub cases { return join "\n", sort map { s/ time="[^"]*"//r =~ s/>\s+</></gr } split m{(?<=</testcase>)}, found($_[0], '//testcase') }
+sub cases { return join "\n", sort map { s/ time="[^"]*"//r =~ s/>\s+</></gr } split m{(?<=</testcase>)}, xpath($_[0], '//testcase') }
 
 # --- the merge
 
 sipi('check', '--junit', my $whole = scratch('whole.xml'), $scenarios);
-is(found($whole, $sums), '8 2 1 1', 'one run of all');
+is(junit_sums($whole), '8 2 1 1', 'one run of all');
 for my $dir (shards(1), copy(), shards(9)) {
 	my $n = () = glob "$dir/*";
 	my ($code, $text) = merge($dir);
 	is($code, 1, "$n shards: what failed is told by the exit code");
 	is($text, "merge: $dir/merged.xml: 8 tests, 2 failures, 1 errors, 1 skipped\n", "$n shards: and by a line");
-	is(found("$dir/merged.xml", $sums), '8 2 1 1', "$n shards: the counts");
+	is(junit_sums("$dir/merged.xml"), '8 2 1 1', "$n shards: the counts");
 	is(cases("$dir/merged.xml"), cases($whole), "$n shards: each test case, as it was");
 }
 
@@ -56,13 +54,13 @@ sub lost {
 	my ($name, $why, $break) = @_;
 	my $dir = copy();
 	my $shard = "$dir/2-of-3.xml";
-	my $tests = 8 - found($shard, 'count(//testcase)') + 1;
+	my $tests = 8 - xpath($shard, 'count(//testcase)') + 1;
 	$break->($shard);
 	my ($code, $text) = merge($dir);
 	is($code, 1, "$name: the exit code");
 	like($text, qr{\Amerge: \Q$shard: $why\E\nmerge: \Q$dir\E/merged.xml: $tests tests, .*\n\z}, "$name: a line");
-	is(found("$dir/merged.xml", 'string(//testcase[@name="shard 2/3"]/error/@message)'), "2-of-3.xml: $why", "$name: an error in JUnit");
-	is(found("$dir/merged.xml", 'concat(//testsuite/@tests, " ", count(//testcase))'), "$tests $tests", "$name: what the others have stays");
+	is(xpath("$dir/merged.xml", 'string(//testcase[@name="shard 2/3"]/error/@message)'), "2-of-3.xml: $why", "$name: an error in JUnit");
+	is(xpath("$dir/merged.xml", 'concat(//testsuite/@tests, " ", count(//testcase))'), "$tests $tests", "$name: what the others have stays");
 }
 sub rewritten { my ($path, $change) = @_; local $_ = slurp($path); $change->(); open my $f, '>', $path or die; print $f $_; close $f }
 lost('missing', 'missing', sub { unlink $_[0] });

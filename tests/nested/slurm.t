@@ -133,9 +133,7 @@ sub merged {
 	my ($text, $code) = said('sh', '-c', "job=$_[0]; $merge");
 	return (slurp($text =~ /job (\d+)/ ? "slurm-$1.out" : ''), $code);
 }
-sub found { return scalar said('xmllint', '--xpath', $_[1], $_[0]) }
-my $sums = 'concat(sum(//testsuite/@tests), " ", sum(//testsuite/@failures), " ", sum(//testsuite/@errors), " ", sum(//testsuite/@skipped))';
-sub names { return join "\n", sort split /\n/, found($_[0], '//testcase/@name') }
+sub names { return join "\n", sort split /\n/, xpath($_[0], '//testcase/@name') }
 
 {
 	my ($whole_xml, $whole, $xml, $text, $code) = scratch('whole.xml');
@@ -145,10 +143,10 @@ sub names { return join "\n", sort split /\n/, found($_[0], '//testcase/@name') 
 		($text, $code) = merged($job);
 		$xml = "results/$job/merged.xml";
 		$whole = sipi({limit => 300}, 'check', '--quiet', '--junit', $whole_xml, 'tests/scenarios');
-		last if found($xml, $sums) eq found($whole_xml, $sums);
+		last if junit_sums($xml) eq junit_sums($whole_xml);
 		diag($whole->{stderr}, $whole->{stdout}, $text, map { slurp($_) } glob 'slurm-*.out');
 	}
-	is(found($xml, $sums), found($whole_xml, $sums), 'all scenarios, in four shards and in one run: as many tests, failures, errors, skipped');
+	is(junit_sums($xml), junit_sums($whole_xml), 'all scenarios, in four shards and in one run: as many tests, failures, errors, skipped');
 	is(names($xml), names($whole_xml), 'each run is in it once');
 	is($code, $whole->{code} && 1, 'the exit code of the merge');
 	is(system("xmllint --noout $xml"), 0, 'XML');
@@ -170,9 +168,9 @@ sub names { return join "\n", sort split /\n/, found($_[0], '//testcase/@name') 
 	is($code, 1, 'shards that died: the exit code of the merge');
 	like($text, qr{/2-of-4.xml: empty.*/4-of-4.xml: missing.*: 6 tests, 0 failures, 3 errors, 0 skipped\n\z}s, 'what it says');
 	my $xml = "results/$job/merged.xml";
-	is(found($xml, 'count(//testcase[not(error)])'), 3, 'what was done is there');
-	is(found($xml, 'string(//testcase[@name="shard 2/4"]/error/@message)'), '2-of-4.xml: empty: the run died', 'one that was killed');
-	is(found($xml, 'string(//testcase[@name="shard 4/4"]/error/@message)'), '4-of-4.xml: missing', 'one that never started');
-	is(found($xml, 'string(//testcase[@name="check"]/error/@message)'), 'Terminated: 1 of 2 runs were not done', 'one that ran out of time');
+	is(xpath($xml, 'count(//testcase[not(error)])'), 3, 'what was done is there');
+	is(xpath($xml, 'string(//testcase[@name="shard 2/4"]/error/@message)'), '2-of-4.xml: empty: the run died', 'one that was killed');
+	is(xpath($xml, 'string(//testcase[@name="shard 4/4"]/error/@message)'), '4-of-4.xml: missing', 'one that never started');
+	is(xpath($xml, 'string(//testcase[@name="check"]/error/@message)'), 'Terminated: 1 of 2 runs were not done', 'one that ran out of time');
 }
 done_testing;
