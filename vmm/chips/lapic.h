@@ -162,7 +162,8 @@ bool lapic_enabled(const struct lapic *l);
 /*
  * A message that the bus has found to be for this APIC. False: not accepted. An illegal vector has been
  * accepted, and then refused with an error in ESR. A message with !assert is accepted and does nothing.
- * INIT is only reported: the CPU's reset includes the APIC's (lapic_init_reset(), or lapic_set_state() of its result).
+ * INIT is only reported: the CPU's reset includes the APIC's (lapic_init_reset(), or lapic_set_state() of its
+ * result).
  */
 bool lapic_receive(struct lapic *l, const struct apic_msg *msg, struct lapic_effects *eff);
 /* To the sender of a message that no APIC accepted. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Functions of an emitted program, as a KVM selftest would have them. Lines that begin with '|' are for programs with
- * threads, those with '!' for the others; '@' and '%': with a guest, and without; '^' and '~': with a type of VM, and without.
+ * threads, those with '!' for the others; '@' and '%': with a guest, and without; '^' and '~': with a
+ * type of VM, and without.
  */
 #include "scenario/emit_c_parts.h"
 

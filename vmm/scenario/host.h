@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 /*
- * What a bug report must say of the host: versions of sipi and the kernel, the CPU, what virtualizes this host, if anything, KVM's modules and their
- * parameters (those that we may read). Calls fact() for each, always in the same order; the strings live until it
- * returns.
+ * What a bug report must say of the host: versions of sipi and the kernel, the CPU, what virtualizes this host, if
+ * anything, KVM's modules and their parameters (those that we may read). Calls fact() for each, always in the same
+ * order; the strings live until it returns.
  */
 void host_facts(void (*fact)(void *arg, const char *name, const char *value), void *arg);
 
