@@ -46,6 +46,7 @@ sub refused {
 }
 
 my $create = "try create cpu 300\n";
+my $apicv = grep { -r && slurp($_) =~ /^[Y1]/ } map { "/sys/module/$_" } qw(kvm_intel/parameters/enable_apicv kvm_amd/parameters/avic);
 my $tracing = -r '/sys/kernel/tracing/events/kvm/kvm_msr/id';
 my $set = "$create# Why. \\\ncpu 0: set lapic.tpr 0x30   # Why not? \\\n";
 my $ok = scenario('ok', 'bug', "${set}expect cpu 0: lapic.tpr = 0x30\ndeviates 0");
@@ -382,7 +383,20 @@ and
 end
 expect trace.kvm_apic_accept_irq[2:0] = 4
 expect trace.kvm_msi_set_irq = 4
+expect trace.kvm_apic_accept_irq.vec[0x43] = 1
+expect trace.kvm_apic_accept_irq.vec[0x44] = 0
 expect trace.kvm_hypercall = 0
+END
+	trace_field => ['guard', "${create}expect trace.kvm_msi_set_irq.no_such_field[1] = 0", 'skip'],
+	apicv_off => ['guard', "${create}expect cpu 0: lapic.id = 0", $apicv ? 'skip' : 'ok', 'needs apicv off'],
+	cpu_cap => ['guard', <<'END', 'ok'],
+try create cpu 300
+try cpu 0: cap hyperv_synic
+let no error
+try cpu 0: cap hyperv_synic 1
+expect error = no
+try cpu 0: cap x2apic_api
+expect error = EINVAL
 END
 	trace_none => ['guard', "${create}expect trace.kvm_no_such_event = 0", 'skip'],
 	stat_none => ['guard', "${create}expect cpu 0: stat.no_such_one = 0", 'skip'],

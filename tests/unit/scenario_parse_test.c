@@ -70,6 +70,7 @@ static void header(void **state)
 					 "needs cpuid.tsc_deadline\n"
 					 "needs vendor amd\n"
 					 "needs apicv\n"
+					 "needs apicv off\n"
 					 "needs msr xss\n"
 					 "needs msr 0x4b564d04\n"
 					 "danger\n"
@@ -97,7 +98,7 @@ static void header(void **state)
 	assert_int_equal(s->class, CLASS_ERRATUM);
 	assert_int_equal(s->modes, 1 << IRQCHIP_USER | 1 << IRQCHIP_KERNEL);
 	assert_true(s->danger);
-	assert_int_equal(s->nneeds, 6);
+	assert_int_equal(s->nneeds, 7);
 	assert_string_equal(s->needs[0].text, "cap  x2apic_api");
 	assert_int_equal(s->needs[0].kind, NEED_CAP);
 	assert_int_equal(s->needs[0].a, 129);
@@ -107,9 +108,12 @@ static void header(void **state)
 	assert_int_equal(s->needs[2].a, 1);
 	assert_int_equal(s->needs[3].kind, NEED_APICV);
 	assert_string_equal(s->needs[3].text, "apicv");
-	assert_int_equal(s->needs[4].kind, NEED_MSR);
-	assert_int_equal(s->needs[4].a, 0xda0);
-	assert_int_equal(s->needs[5].a, 0x4b564d04);
+	assert_false(s->needs[3].off);
+	assert_true(s->needs[4].off);
+	assert_string_equal(s->needs[4].text, "apicv off");
+	assert_int_equal(s->needs[5].kind, NEED_MSR);
+	assert_int_equal(s->needs[5].a, 0xda0);
+	assert_int_equal(s->needs[6].a, 0x4b564d04);
 	assert_int_equal(s->ncpus, 3);
 	assert_int_equal(s->cpus[1], 0xffffffff);
 	assert_true(s->late[1] && !s->late[0] && !s->late[2]);
@@ -216,9 +220,12 @@ static void watched(void **state)
 
 	(void)state;
 	step("expect trace.kvm_exit = cpu 1: stat.exits\nlet a vm.stat.exits + trace.kvm_exit\n"
-	     "expect a = 1");
+	     "expect a = trace.kvm_exit.exit_reason[0x30] + trace.kvm_exit.exit_reason[48][7:0]");
 	s = parsed;
-	assert_int_equal(s->nwatched, 3);
+	assert_int_equal(s->nwatched, 4);
+	assert_string_equal(s->watched[0].filter, "");
+	assert_string_equal(s->watched[3].name, "kvm_exit");
+	assert_string_equal(s->watched[3].filter, "exit_reason == 48");
 	assert_int_equal(s->watched[0].object->kind, OBJECT_TRACE);
 	assert_string_equal(s->watched[0].name, "kvm_exit");
 	assert_int_equal(s->watched[1].object->kind, OBJECT_STAT);

@@ -15,7 +15,8 @@ const char probe_usage[] =
 	"usage: sipi probe\n"
 	"\n"
 	"Prints what this host's KVM is and can do: its kind, limits, irqchip modes (each tried with a\n"
-	"guest), the capabilities that sipi uses, module parameters, and whether io_uring works.\n"
+	"guest), whether it has APICv or AVIC and what it was seen to inhibit it for, the capabilities\n"
+	"that sipi uses, module parameters, and whether io_uring works.\n"
 	"Exit code 0, or 77 where there is no KVM.\n";
 
 static const struct {
@@ -118,6 +119,20 @@ static void print_modes(int kvm)
 	}
 }
 
+static void print_apicv(int kvm)
+{
+	char names[256];
+	struct error err;
+
+	row("APICv or AVIC", kvm_has_apicv() ? "on" : "off");
+	if (!kvm_has_apicv())
+		return;
+	if (kvm_try_inhibits(kvm, names, sizeof(names), &err) == 0)
+		row("  inhibits", names);
+	else
+		printf("%-22s unknown: %s\n", "  inhibits", err.text);
+}
+
 static void print_caps(int kvm)
 {
 	for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
@@ -192,6 +207,7 @@ int cmd_probe(int argc, char **argv)
 	print_host();
 	print_limits(kvm);
 	print_modes(kvm);
+	print_apicv(kvm);
 	print_io();
 	print_caps(kvm);
 	print_params("kvm");

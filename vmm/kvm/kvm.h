@@ -29,6 +29,12 @@ size_t kvm_run_size(int kvm);
  * histogram it is the first column. -ENOENT: no such name.
  */
 int kvm_stat(int fd, const char *name, uint64_t *value);
+/*
+ * Counts how often this process, and each thread that it starts from now on, passes the tracepoint kvm:NAME, where the
+ * filter holds: "FIELD == N" (Documentation/trace/events.rst), or "": always. *fd: a read() gives the count, 64 bits; the
+ * caller's. -1 with *err: EXIT_SKIP where there is no such event or field, or no tracefs.
+ */
+int kvm_trace_open(const char *name, const char *filter, int *fd, struct error *err);
 /* Allocated with malloc; NULL with errno set. */
 struct kvm_cpuid2 *kvm_supported_cpuid(int kvm);
 /* KVM_GET_MSR_INDEX_LIST; allocated with malloc; NULL with errno set. */
@@ -42,7 +48,8 @@ int kvm_vm_create(int kvm);
 int kvm_vm_create_type(int kvm, unsigned type);
 /* A VM of type KVM_X86_TDX_VM becomes one that can have vCPUs. */
 int kvm_vm_init_tdx(int vm);
-int kvm_vm_enable_cap(int vm, uint32_t cap, uint64_t arg0);
+/* Of a VM or a vCPU. */
+int kvm_enable_cap(int fd, uint32_t cap, uint64_t arg0);
 /* flags: KVM_MEM_*; size 0 deletes the slot. */
 int kvm_vm_set_memory(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,
 		      void *host);
@@ -130,6 +137,14 @@ enum kvm_kind { KVM_KIND_VMX, KVM_KIND_SVM, KVM_KIND_OTHER };
  */
 enum kvm_kind kvm_kind(char module[32]);
 const char *kvm_kind_name(enum kvm_kind kind);
+
+/* Whether KVM lets hardware virtualize local APICs: kvm_intel.enable_apicv or kvm_amd.avic is on. */
+bool kvm_has_apicv(void);
+/*
+ * What a VMM can do to have APICv switched off for a VM here, each tried: the names of KVM's reasons, enum
+ * kvm_apicv_inhibit, with ", " in between; cut off to size. 0, or -1 with *err: see kvm_trace_open().
+ */
+int kvm_try_inhibits(int kvm, char *names, size_t size, struct error *err);
 
 /*
  * Whether an irqchip mode really works here: makes a VM, runs a few instructions in it, and looks whether an

@@ -121,7 +121,7 @@ static int trial_vm(struct trial *t, struct error *err)
 		return fail(err, "KVM_SET_USER_MEMORY_REGION", r);
 	switch (t->mode) {
 	case KVM_TRIAL_SPLIT:
-		r = kvm_vm_enable_cap(t->vm, KVM_CAP_SPLIT_IRQCHIP, 24);
+		r = kvm_enable_cap(t->vm, KVM_CAP_SPLIT_IRQCHIP, 24);
 		return r < 0 ? fail(err, "KVM_CAP_SPLIT_IRQCHIP", r) : 0;
 	case KVM_TRIAL_KERNEL:
 		r = kvm_vm_create_irqchip(t->vm);

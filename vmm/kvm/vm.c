@@ -50,11 +50,11 @@ int kvm_vm_init_tdx(int vm)
 	return kvm_ioctl(vm, KVM_MEMORY_ENCRYPT_OP, &c);
 }
 
-int kvm_vm_enable_cap(int vm, uint32_t cap, uint64_t arg0)
+int kvm_enable_cap(int fd, uint32_t cap, uint64_t arg0)
 {
 	struct kvm_enable_cap c = {.cap = cap, .args = {arg0}};
 
-	return kvm_ioctl(vm, KVM_ENABLE_CAP, &c);
+	return kvm_ioctl(fd, KVM_ENABLE_CAP, &c);
 }
 
 int kvm_vm_set_memory(int vm, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t size,
@@ -151,8 +151,8 @@ int kvm_vm_msr_exits(int vm, const uint32_t *msrs, unsigned count)
 {
 	uint64_t none = 0; /* a bit an MSR, read in longs; 0 denies */
 	struct kvm_msr_filter f = {.flags = KVM_MSR_FILTER_DEFAULT_ALLOW};
-	int r = kvm_vm_enable_cap(vm, KVM_CAP_X86_USER_SPACE_MSR,
-				  KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_FILTER);
+	int r = kvm_enable_cap(vm, KVM_CAP_X86_USER_SPACE_MSR,
+			       KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_FILTER);
 
 	if (r < 0)
 		return r;

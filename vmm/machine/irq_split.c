@@ -153,7 +153,7 @@ static int reset(struct machine *m)
 
 static int create(struct machine *m, struct error *err)
 {
-	int r = kvm_vm_enable_cap(m->vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS);
+	int r = kvm_enable_cap(m->vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS);
 
 	if (r < 0)
 		return error_set(err, EXIT_SKIP, "irqchip mode 'split': KVM_CAP_SPLIT_IRQCHIP: %s",

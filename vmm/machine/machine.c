@@ -149,9 +149,9 @@ static int create_loop(struct machine *m, struct error *err)
 /* Capabilities that change what the guest sees; each before the first vCPU. */
 static int enable_caps(struct machine *m, struct error *err)
 {
-	int r = kvm_vm_enable_cap(m->vm, KVM_CAP_X2APIC_API,
-				  KVM_X2APIC_API_USE_32BIT_IDS |
-					  KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
+	int r = kvm_enable_cap(m->vm, KVM_CAP_X2APIC_API,
+			       KVM_X2APIC_API_USE_32BIT_IDS |
+				       KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
 
 	if (r < 0)
 		return error_set(err, EXIT_SKIP,
@@ -162,9 +162,9 @@ static int enable_caps(struct machine *m, struct error *err)
 	 * masked (SDM vol. 3A, "Local APIC State After Power-Up or Reset"; KVM's
 	 * KVM_X86_QUIRK_LINT0_REENABLED). A KVM too old to know keeps its quirk.
 	 */
-	kvm_vm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS, KVM_X86_QUIRK_LINT0_REENABLED);
+	kvm_enable_cap(m->vm, KVM_CAP_DISABLE_QUIRKS, KVM_X86_QUIRK_LINT0_REENABLED);
 	/* Else one that is pending survives a reset; a KVM too old to know (before 6.0) keeps it. */
-	kvm_vm_enable_cap(m->vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1);
+	kvm_enable_cap(m->vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1);
 	return 0;
 }
 

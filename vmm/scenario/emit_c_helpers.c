@@ -68,11 +68,14 @@ const struct helper_text emit_others[HELPERS] = {
 "	return on;\n"
 "}\n"
 "\n"
-"static void need_apicv(void)\n"
+"static void need_apicv(int wanted)\n"
 "{\n"
-"	if (!is_on(\"/sys/module/kvm_intel/parameters/enable_apicv\") &&\n"
-"	    !is_on(\"/sys/module/kvm_amd/parameters/avic\"))\n"
-"		skip(\"needs apicv: neither kvm_intel.enable_apicv nor kvm_amd.avic is on\");\n"
+"	int has = is_on(\"/sys/module/kvm_intel/parameters/enable_apicv\") ||\n"
+"		  is_on(\"/sys/module/kvm_amd/parameters/avic\");\n"
+"\n"
+"	if (has != wanted)\n"
+"		skip(\"needs apicv%s\", wanted ? \": neither kvm_intel.enable_apicv nor kvm_amd.avic is on\"\n"
+"						: \" off: kvm_intel.enable_apicv or kvm_amd.avic is on\");\n"
 "}\n", {0}},
 	[HELPER_NEED_MSR] = {
 "static void need_msr(uint32_t index, const char *need)\n"
@@ -124,9 +127,9 @@ const struct helper_text emit_others[HELPERS] = {
 "	return (old & ~mask) | value << lo;\n"
 "}\n", {0}},
 	[HELPER_ENABLE_CAP] = {
-"static int enable_cap(uint32_t cap, uint64_t arg)\n"
+"static int enable_cap(int fd, uint32_t cap, uint64_t arg)\n"
 "{\n"
-"	return ioctl(vm, KVM_ENABLE_CAP, &(struct kvm_enable_cap){.cap = cap, .args = {arg}});\n"
+"	return ioctl(fd, KVM_ENABLE_CAP, &(struct kvm_enable_cap){.cap = cap, .args = {arg}});\n"
 "}\n", {0}},
 	[HELPER_CREATE_PIT] = {
 "static int create_pit(uint64_t unused)\n"

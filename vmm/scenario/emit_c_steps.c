@@ -55,7 +55,7 @@ static void need(struct emitter *e, const struct need *n)
 		break;
 	case NEED_APICV:
 		emit_use(e, HELPER_NEED_APICV);
-		emit(e, "need_apicv();");
+		emit(e, "need_apicv(%d);", !n->off);
 		break;
 	case NEED_MSR:
 		emit_use(e, HELPER_NEED_MSR);
@@ -150,8 +150,9 @@ void emit_end(struct emitter *e)
 static void step_cap(struct emitter *e, const struct step *st)
 {
 	const struct expr *x = st->given[0] ? &st->args[0] : NULL;
-	bool pit = strcmp(st->name, "pit2") == 0;
-	bool reinject = strcmp(st->name, "reinject_control") == 0;
+	bool of_vm = st->kind == STEP_CAP;
+	bool pit = of_vm && strcmp(st->name, "pit2") == 0;
+	bool reinject = of_vm && strcmp(st->name, "reinject_control") == 0;
 
 	emit_use(e, pit ? HELPER_CREATE_PIT : reinject ? HELPER_REINJECT : HELPER_ENABLE_CAP);
 	emit_begin_one(e, 64);
@@ -159,6 +160,11 @@ static void step_cap(struct emitter *e, const struct step *st)
 		fputs(pit ? "create_pit(" : "reinject(", e->now->f);
 	} else {
 		fputs("enable_cap(", e->now->f);
+		if (of_vm)
+			fputs("vm", e->now->f);
+		else
+			emit_cpu(e, st->cpu);
+		fputs(", ", e->now->f);
 		emit_cap_name(e->now->f, st->name);
 		fputs(", ", e->now->f);
 	}
@@ -382,6 +388,7 @@ static void emit_step(struct emitter *e, const struct step *st)
 {
 	switch (st->kind) {
 	case STEP_CAP:
+	case STEP_CPU_CAP:
 		step_cap(e, st);
 		break;
 	case STEP_BOOT_CPU:

@@ -54,12 +54,12 @@ const struct helper_text emit_watches[HELPERS] = {
 "}\n", {HELPER_FIND_STAT}},
 	[HELPER_TRACE] = {
 "static struct {\n"
-"	const char *event;\n"
+"	const char *event, *filter;\n"
 "	int fd;\n"
 "} traces[TRACES];\n"
 "\n"
-"/* Counts how often this process and its threads pass the tracepoint, from now on. */\n"
-"static void open_trace(const char *event)\n"
+"/* Counts how often this process and its threads pass the tracepoint, with this value in that field, from now on. */\n"
+"static void open_trace(const char *event, const char *filter)\n"
 "{\n"
 "	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .inherit = 1};\n"
 "	static unsigned n;\n"
@@ -74,18 +74,20 @@ const struct helper_text emit_watches[HELPERS] = {
 "		skip(\"needs `trace.%s`: %s: %s\", event, path, strerror(errno));\n"
 "	close(fd);\n"
 "	attr.config = atoi(id);\n"
+"	fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);\n"
+"	if (fd < 0 || (*filter && ioctl(fd, PERF_EVENT_IOC_SET_FILTER, filter) < 0))\n"
+"		skip(\"needs perf_event_open(), for `trace.%s` %s: %s\", event, filter, strerror(errno));\n"
 "	traces[n].event = event;\n"
-"	traces[n].fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);\n"
-"	if (traces[n++].fd < 0)\n"
-"		skip(\"needs perf_event_open(), for `trace.%s`: %s\", event, strerror(errno));\n"
+"	traces[n].filter = filter;\n"
+"	traces[n++].fd = fd;\n"
 "}\n"
 "\n"
-"static uint64_t trace(const char *event)\n"
+"static uint64_t trace(const char *event, const char *filter)\n"
 "{\n"
 "	uint64_t count = 0;\n"
 "	unsigned i = 0;\n"
 "\n"
-"	while (strcmp(traces[i].event, event) != 0)\n"
+"	while (strcmp(traces[i].event, event) != 0 || strcmp(traces[i].filter, filter) != 0)\n"
 "		i++;\n"
 "	must(read(traces[i].fd, &count, sizeof(count)) == sizeof(count) ? 0 : -1);\n"
 "	return count;\n"
@@ -139,16 +141,16 @@ void emit_watched_needs(struct emitter *e)
 		if (w->object->kind != OBJECT_TRACE)
 			continue;
 		emit_use(e, HELPER_TRACE);
-		emit(e, "open_trace(\"%s\");", w->name);
+		emit(e, "open_trace(\"%s\", \"%s\");", w->name, w->filter);
 	}
 }
 
 static void read_watched(struct emitter *e, const struct object_ref *ref)
 {
-	const char *name = e->s->watched[ref->index].name;
+	const struct watched *w = &e->s->watched[ref->index];
 
 	if (ref->object->kind == OBJECT_TRACE) {
-		fprintf(e->now->f, "trace(\"%s\")", name);
+		fprintf(e->now->f, "trace(\"%s\", \"%s\")", w->name, w->filter);
 		return;
 	}
 	emit_use(e, HELPER_GET_STAT);
@@ -157,7 +159,7 @@ static void read_watched(struct emitter *e, const struct object_ref *ref)
 		emit_cpu(e, ref->cpu);
 	else
 		fputs("vm", e->now->f);
-	fprintf(e->now->f, ", \"%s\")", name);
+	fprintf(e->now->f, ", \"%s\")", w->name);
 }
 
 void emit_watched(struct emitter *e, const struct object_ref *ref)

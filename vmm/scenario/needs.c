@@ -47,23 +47,13 @@ static int need_vendor(const struct need *n, struct error *err)
 		       kvm_kind_name(kind));
 }
 
-static bool parameter_is_on(const char *path)
-{
-	char value = 'N';
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, &value, 1);
-
-	if (fd >= 0)
-		close(fd);
-	return n == 1 && (value == 'Y' || value == '1');
-}
-
 static int need_apicv(const struct need *n, struct error *err)
 {
-	if (parameter_is_on("/sys/module/kvm_intel/parameters/enable_apicv") ||
-	    parameter_is_on("/sys/module/kvm_amd/parameters/avic"))
+	if (kvm_has_apicv() != n->off)
 		return 0;
-	return missing(err, "neither kvm_intel.enable_apicv nor kvm_amd.avic is on", n->text);
+	return n->off ? missing(err, "kvm_intel.enable_apicv or kvm_amd.avic is on", n->text)
+		      : missing(err, "neither kvm_intel.enable_apicv nor kvm_amd.avic is on",
+				n->text);
 }
 
 /* Reading tells less: the host can read some whose feature is missing (XSS), and with ignore_msrs all. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Expressions, in postfix order as they are read; objects with their CPU, index and bits. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "scenario/parse.h"
@@ -145,28 +147,67 @@ static int unknown_word(struct parser *p, const char *expected, bool only_object
 	return parse_unknown(p, &g, expected);
 }
 
-/* "stat.exits", "trace.kvm_exit": which of what the scenario watches it is. t has the object's name, and maybe more. */
-static int parse_watched(struct parser *p, const struct token *t, struct object_ref *ref)
+static bool is_host_name(const char *at, size_t len)
 {
-	const struct object *o = ref->object;
-	struct scenario *s = p->s;
-	size_t at = strlen(o->name) + 1, len = at < t->len ? t->len - at : 0;
-	const char *name = t->at + at;
-
 	for (size_t i = 0; i < len; i++)
-		if (name[i] >= 'A' && name[i] <= 'Z')
-			len = 0;
-	if (!len)
-		return parse_expected(p, t, "%s.NAME, of a-z, 0-9 and '_'", o->name);
-	for (ref->index = 0; ref->index < s->nwatched; ref->index++)
-		if (s->watched[ref->index].object == o &&
-		    name_is(s->watched[ref->index].name, name, len))
+		if (!((at[i] >= 'a' && at[i] <= 'z') || (at[i] >= '0' && at[i] <= '9') ||
+		      at[i] == '_'))
+			return false;
+	return len > 0;
+}
+
+/* Which of what the scenario watches it is, perhaps a new one. */
+static int watch(struct parser *p, const struct token *t, const struct watched *w, uint32_t *index)
+{
+	struct scenario *s = p->s;
+
+	for (*index = 0; *index < s->nwatched; (*index)++)
+		if (s->watched[*index].object == w->object &&
+		    strcmp(s->watched[*index].name, w->name) == 0 &&
+		    strcmp(s->watched[*index].filter, w->filter) == 0)
 			return 0;
 	if (s->nwatched == SCENARIO_WATCHED)
 		return parse_expected(p, t, "at most %u statistics and tracepoints",
 				      SCENARIO_WATCHED);
-	s->watched[s->nwatched++] = (struct watched){o, parse_keep(p, name, len)};
+	s->watched[s->nwatched++] = *w;
 	return 0;
+}
+
+/* "[45]" behind "trace.kvm_exit.exit_reason" */
+static int parse_filter(struct parser *p, const char *field, size_t len, const char **filter)
+{
+	char text[WATCHED_FILTER];
+	uint64_t value;
+
+	if (parse_take(p, "[") < 0 ||
+	    take_number(p, UINT64_MAX, "a value of the field", &value) < 0)
+		return -1;
+	snprintf(text, sizeof(text), "%.*s == %" PRIu64, (int)len, field, value);
+	*filter = parse_keep(p, text, strlen(text));
+	return parse_take(p, "]");
+}
+
+/* "stat.exits", "trace.kvm_exit", "trace.kvm_exit.exit_reason[45]" */
+static int parse_watched(struct parser *p, struct object_ref *ref)
+{
+	const struct object *o = ref->object;
+	const struct token t = p->tok;
+	size_t at = strlen(o->name) + 1, len = at < t.len ? t.len - at : 0;
+	const char *name = t.at + at;
+	const char *dot = o->kind == OBJECT_TRACE ? memchr(name, '.', len) : NULL;
+	size_t field = dot ? len - (size_t)(dot + 1 - name) : 0;
+	struct watched w = {.object = o, .filter = ""};
+
+	len = dot ? (size_t)(dot - name) : len;
+	if (!is_host_name(name, len))
+		return parse_expected(p, &t, "%s.NAME, of a-z, 0-9 and '_'", o->name);
+	if (dot && (!is_host_name(dot + 1, field) || field > WATCHED_FIELD))
+		return parse_expected(p, &t, "%s.EVENT.FIELD[N], of a-z, 0-9 and '_'", o->name);
+	w.name = parse_keep(p, name, len);
+	parse_advance(p);
+	if (dot && parse_filter(p, dot + 1, field, &w.filter) < 0)
+		return -1;
+	return watch(p, &t, &w, &ref->index);
 }
 
 /* "cpuid.1.eax" is the object "cpuid", which does not stand alone. */
@@ -178,16 +219,17 @@ static bool is_cpuid(const struct token *t)
 
 static const struct object *find_object(const struct token *t)
 {
-	const struct object *o;
-	const char *dot;
-
 	if (t->kind != TOKEN_WORD)
 		return NULL;
 	if (is_cpuid(t))
 		return object_find(t->at, 5);
-	dot = memrchr(t->at, '.', t->len);
-	o = dot ? object_find(t->at, (size_t)(dot - t->at)) : NULL;
-	return o && o->named ? o : object_find(t->at, t->len);
+	for (size_t i = 0; i < t->len; i++) {
+		const struct object *o = t->at[i] == '.' ? object_find(t->at, i) : NULL;
+
+		if (o && o->named)
+			return o;
+	}
+	return object_find(t->at, t->len);
 }
 
 static int object_rest(struct parser *p, const struct object *o, int32_t cpu,
@@ -199,8 +241,8 @@ static int object_rest(struct parser *p, const struct object *o, int32_t cpu,
 		return parse_expected(p, &p->tok, "'cpu ID:' ahead of an object of a CPU");
 	if (o->kind == OBJECT_CPUID && cpuid_index(p, &p->tok, &ref->index) < 0)
 		return -1;
-	if (o->named && parse_watched(p, &p->tok, ref) < 0)
-		return -1;
+	if (o->named)
+		return parse_watched(p, ref) < 0 ? -1 : parse_bits(p, ref);
 	parse_advance(p);
 	if (o->indexed && o->kind != OBJECT_CPUID && parse_index(p, ref) < 0)
 		return -1;

@@ -223,6 +223,9 @@ static int parse_need(struct parser *p)
 	if (need_kind(p, n) < 0)
 		return -1;
 	parse_advance(p);
+	n->off = n->kind == NEED_APICV && token_is(&p->tok, "off");
+	if (n->off)
+		parse_advance(p);
 	n->text = parse_keep(p, start, (size_t)(p->behind - start));
 	p->s->nneeds++;
 	return parse_end_of_line(p, "the end of the line");

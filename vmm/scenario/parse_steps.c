@@ -88,12 +88,27 @@ static int no_args(struct parser *p, struct step *st)
 	return parse_end_of_line(p, "the end of the line");
 }
 
+static int parse_cap(struct parser *p, struct step *st)
+{
+	struct guess g = {.word = &p->tok};
+	uint32_t number;
+
+	if (p->tok.kind != TOKEN_WORD || !cap_find(p->tok.at, p->tok.len, &number)) {
+		guess_table(&g, cap_name_at);
+		return parse_unknown(p, &g, "a capability's name");
+	}
+	st->name = parse_keep(p, p->tok.at, p->tok.len);
+	parse_advance(p);
+	return p->tok.kind == TOKEN_END ? 0 : parse_arg(p, st, 0);
+}
+
 static const struct statement of_cpu[] = {
 	{"set", cpu_set, STEP_SET, true},	    {"reload", cpu_reload, STEP_SAVE, true},
 	{"clear", cpu_clear, STEP_CLEAR, true},	    {"pump", no_args, STEP_PUMP, true},
 	{"nmi", no_args, STEP_NMI, true},	    {"interrupt", one_arg, STEP_INTERRUPT, true},
 	{"guest_debug", one_arg, STEP_DEBUG, true}, {"run", one_arg, STEP_RUN, true},
 	{"vmxon", one_arg, STEP_VMXON, true},	    {"guest", parse_guest, STEP_GUEST, true},
+	{"cap", parse_cap, STEP_CPU_CAP, true},
 };
 
 /* --- steps of the machine */
@@ -108,24 +123,10 @@ static int step_cpu(struct parser *p, struct step *st)
 	if (!s)
 		return not_found(
 			p, of_cpu, COUNT(of_cpu),
-			"set, reload, clear, pump, nmi, interrupt, guest_debug, run, vmxon or guest");
+			"set, reload, clear, pump, nmi, interrupt, guest_debug, run, vmxon, cap or guest");
 	parse_advance(p);
 	st->kind = s->kind;
 	return s->parse(p, st);
-}
-
-static int step_cap(struct parser *p, struct step *st)
-{
-	struct guess g = {.word = &p->tok};
-	uint32_t number;
-
-	if (p->tok.kind != TOKEN_WORD || !cap_find(p->tok.at, p->tok.len, &number)) {
-		guess_table(&g, cap_name_at);
-		return parse_unknown(p, &g, "a capability's name");
-	}
-	st->name = parse_keep(p, p->tok.at, p->tok.len);
-	parse_advance(p);
-	return p->tok.kind == TOKEN_END ? 0 : parse_arg(p, st, 0);
 }
 
 static int step_create(struct parser *p, struct step *st)
@@ -259,7 +260,7 @@ static int step_expect(struct parser *p, struct step *st)
 }
 
 static const struct statement steps[] = {
-	{"cap", step_cap, STEP_CAP, true},
+	{"cap", parse_cap, STEP_CAP, true},
 	{"boot_cpu", one_arg, STEP_BOOT_CPU, true},
 	{"create", step_create, STEP_CREATE, true},
 	{"cpu", step_cpu, STEP_SET, true},

@@ -10,17 +10,31 @@
 
 /* --- what each kind of step does: 0 or more, or -errno */
 
+static int cap_args(struct runner *r, const struct step *st, uint32_t *cap, uint64_t *value)
+{
+	int ret = run_arg(r, st, 0, value);
+
+	if (ret < 0)
+		return ret;
+	return cap_find(st->name, strlen(st->name), cap) ? 0 : -EINVAL;
+}
+
 static int do_cap(struct runner *r, const struct step *st)
 {
 	uint32_t cap;
 	uint64_t value;
-	int ret = run_arg(r, st, 0, &value);
+	int ret = cap_args(r, st, &cap, &value);
 
-	if (ret < 0)
-		return ret;
-	if (!cap_find(st->name, strlen(st->name), &cap))
-		return -EINVAL;
-	return r->run->t->ops->enable_cap(r->run->t, cap, value);
+	return ret < 0 ? ret : r->run->t->ops->enable_cap(r->run->t, cap, value);
+}
+
+static int do_cpu_cap(struct runner *r, const struct step *st)
+{
+	uint32_t cap;
+	uint64_t value;
+	int ret = cap_args(r, st, &cap, &value);
+
+	return ret < 0 ? ret : kvm_enable_cap(target_fd(r->run->t, (unsigned)st->cpu), cap, value);
 }
 
 static int do_boot_cpu(struct runner *r, const struct step *st)
@@ -242,6 +256,7 @@ static int (*const actions[])(struct runner *r, const struct step *st) = {
 	[STEP_PUMP] = do_pump,
 	[STEP_SAVE] = do_reload,
 	[STEP_CLEAR] = do_clear,
+	[STEP_CPU_CAP] = do_cpu_cap,
 	[STEP_VMXON] = do_vmxon,
 	[STEP_DEBUG] = do_debug,
 	[STEP_RUN] = do_run,

@@ -97,12 +97,6 @@ int run_arg(struct runner *r, const struct step *st, unsigned i, uint64_t *value
 int run_arg_below(struct runner *r, const struct step *st, unsigned i, uint64_t end,
 		  uint64_t *value);
 
-/* Of what a host could lack: a process without room for it is an error, and no skip. */
-static inline int run_code_of(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOMEM ? EXIT_SETUP : EXIT_SKIP;
-}
-
 /* run_irq.c: 0 or more, or -errno; ENOENT: no such route, or nothing attached to it. */
 int run_irq(struct runner *r, const struct step *st);
 void run_close_routes(struct run *run);

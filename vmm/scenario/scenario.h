@@ -85,9 +85,10 @@ enum step_kind {
 	STEP_PUMP,	/* cpu ID: pump: KVM_GET_MP_STATE, which acts on pending INIT and SIPI */
 	STEP_CLEAR,	/* cpu ID: clear lapic: KVM_SET_LAPIC of zeros, of which nothing was read */
 	STEP_SAVE, /* cpu ID: reload lapic [from ID]: KVM_GET_LAPIC of `from`, KVM_SET_LAPIC of the same */
-	STEP_VMXON, /* cpu ID: vmxon ADDRESS: KVM_SET_NESTED_STATE, vmxon_pa = args[0], no VMCS */
-	STEP_DEBUG, /* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
-	STEP_RUN,   /* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
+	STEP_CPU_CAP, /* cpu ID: cap NAME [ARG]: KVM_ENABLE_CAP on the vCPU */
+	STEP_VMXON,   /* cpu ID: vmxon ADDRESS: KVM_SET_NESTED_STATE, vmxon_pa = args[0], no VMCS */
+	STEP_DEBUG,   /* cpu ID: guest_debug EXPR: KVM_SET_GUEST_DEBUG, control = args[0] */
+	STEP_RUN,     /* cpu ID: run MILLISECONDS: KVM_RUN until it exits, at most so long */
 	/* By the puppet, which the CPU runs: scenario/puppet.h */
 	STEP_ENTER,	/* cpu ID: guest long: op is an enum puppet_mode */
 	STEP_GUEST,	/* cpu ID: guest OPERATION [A [B]] [within MS]: op, args[0], [1], [2] */
@@ -175,13 +176,20 @@ struct need {
 	const char *text; /* as written: "cap x2apic_api" */
 	uint32_t a,
 		b; /* number of the capability; CPUID: index into need_cpuid[]; vendor 0 Intel, 1 AMD; MSR */
+	bool off; /* NEED_APICV: there must be none */
 };
 
 /* What a scenario looks at by a name that only the host knows; a statistic, whichever CPU's. */
 struct watched {
 	const struct object *object; /* one that is `named` */
 	const char *name;
+	const char
+		*filter; /* of a tracepoint: "FIELD == N" (Documentation/trace/events.rst), or "" */
 };
+
+/* Bytes of the name of a field, and of a filter with it. */
+#define WATCHED_FIELD  32
+#define WATCHED_FILTER (WATCHED_FIELD + 32)
 
 #define SCENARIO_CPUS	   64
 #define SCENARIO_MODES	   (IRQCHIP_MODES + 1) /* IRQCHIP_NONE is one */

@@ -19,7 +19,7 @@ static int enable_cap(struct target *t, uint32_t cap, uint64_t arg)
 		return kvm_vm_create_pit(t->vm);
 	if (cap == KVM_CAP_REINJECT_CONTROL)
 		return kvm_vm_reinject(t->vm, arg);
-	return kvm_vm_enable_cap(t->vm, cap, arg);
+	return kvm_enable_cap(t->vm, cap, arg);
 }
 
 static int create_cpu(struct target *t, unsigned cpu)
@@ -136,7 +136,7 @@ static int create_irqchip(const struct target *t, struct error *err)
 	if (t->mode == IRQCHIP_NONE)
 		return 0; /* ioctls that need local APICs say so */
 	if (t->mode == IRQCHIP_SPLIT) {
-		r = kvm_vm_enable_cap(t->vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS);
+		r = kvm_enable_cap(t->vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS);
 		return r < 0 ? error_set(err, EXIT_SKIP,
 					 "irqchip mode split: KVM_CAP_SPLIT_IRQCHIP: %s",
 					 strerror(-r))
@@ -175,7 +175,7 @@ static int create_vm(struct target *t, struct error *err)
 	t->run_size = kvm_run_size(t->kvm);
 	t->vm = kvm_vm_create_type(t->kvm, t->s->vm ? t->s->vm->type : 0);
 	if (t->vm < 0)
-		return error_set(err, run_code_of(-t->vm), "KVM_CREATE_VM: %s", strerror(-t->vm));
+		return error_set(err, error_code_of(-t->vm), "KVM_CREATE_VM: %s", strerror(-t->vm));
 	if (create_irqchip(t, err) < 0 || (t->s->guest && create_memory(t, err) < 0))
 		return -1;
 	if (t->s->vm && t->s->vm->type == KVM_X86_TDX_VM) {

@@ -68,7 +68,7 @@ static int enable_cap(struct target *t, uint32_t cap, uint64_t arg)
 		return 0;
 	}
 	if (cap != KVM_CAP_X2APIC_API)
-		return kvm_vm_enable_cap(t->vm, cap, arg);
+		return kvm_enable_cap(t->vm, cap, arg);
 	if (arg &
 	    ~(uint64_t)(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK))
 		return -EINVAL;

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * What a scenario looks at from outside, by a name that only the host knows: KVM's statistics, and how often a
- * tracepoint of KVM was passed. perf counts the latter: for this process and its threads alone, without a buffer that
- * could overflow, and without anything that is left behind when the process is killed.
+ * tracepoint of KVM was passed.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/perf_event.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "scenario/runner.h"
@@ -33,7 +27,7 @@ static int find_stat(int fd, const struct watched *w, struct error *err)
 	if (r == -ENOENT)
 		return error_set(err, EXIT_SKIP, "needs `%s.%s`: not among this KVM's statistics",
 				 w->object->name, w->name);
-	return r < 0 ? error_set(err, run_code_of(-r), "needs `%s.%s`: KVM_GET_STATS_FD: %s",
+	return r < 0 ? error_set(err, error_code_of(-r), "needs `%s.%s`: KVM_GET_STATS_FD: %s",
 				 w->object->name, w->name, strerror(-r))
 		     : 0;
 }
@@ -45,7 +39,7 @@ static int find_stats(int kvm, const struct scenario *s, struct error *err)
 	int r = 0;
 
 	if (vcpu < 0)
-		r = error_set(err, run_code_of(-vcpu), "%s: %s",
+		r = error_set(err, error_code_of(-vcpu), "%s: %s",
 			      vm < 0 ? "KVM_CREATE_VM" : "KVM_CREATE_VCPU", strerror(-vcpu));
 	for (unsigned i = 0; r == 0 && i < s->nwatched; i++)
 		if (s->watched[i].object->kind != OBJECT_TRACE)
@@ -76,83 +70,6 @@ static int check_stats(const struct scenario *s, struct error *err)
 	return r;
 }
 
-/* --- tracepoints */
-
-/* The event's number in tracefs (Documentation/trace/events.rst); -errno. */
-static int event_id(const char *tracefs, const char *name)
-{
-	char path[256], text[16];
-	ssize_t n;
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/events/kvm/%s/id", tracefs, name) >= (int)sizeof(path))
-		return -ENOENT;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return -EIO;
-	text[n] = '\0';
-	return atoi(text);
-}
-
-/* Where tracefs is mounted; debugfs brings it along. NULL: nowhere. */
-static const char *find_tracefs(void)
-{
-	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
-
-	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		char path[64];
-
-		snprintf(path, sizeof(path), "%s/events", places[i]);
-		/* Who may not look into it cannot tell whether it is there. */
-		if (access(path, F_OK) == 0 || errno == EACCES)
-			return places[i];
-	}
-	return NULL;
-}
-
-static int count_event(uint64_t id)
-{
-	/* inherit: threads that are started from now on are counted, too. */
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_TRACEPOINT,
-		.size = sizeof(attr),
-		.config = id,
-		.inherit = 1,
-	};
-	long fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
-static int open_trace(const char *name, int *fd, struct error *err)
-{
-	const char *tracefs = find_tracefs();
-	int id;
-
-	if (!tracefs)
-		return error_set(err, EXIT_SKIP,
-				 "needs tracefs, for `trace.%s`: it is not mounted "
-				 "(mount -t tracefs none /sys/kernel/tracing)",
-				 name);
-	id = event_id(tracefs, name);
-	if (id == -ENOENT)
-		return error_set(err, EXIT_SKIP,
-				 "needs `trace.%s`: this kernel has no event kvm:%s", name, name);
-	if (id < 0)
-		return error_set(err, run_code_of(-id), "needs to read %s, for `trace.%s`: %s",
-				 tracefs, name, strerror(-id));
-	*fd = count_event((uint64_t)id);
-	return *fd < 0 ? error_set(err, run_code_of(-*fd),
-				   "needs perf_event_open(), for `trace.%s`: %s "
-				   "(see kernel.perf_event_paranoid)",
-				   name, strerror(-*fd))
-		       : 0;
-}
-
 /* --- both */
 
 int watched_open(struct run *run, struct error *err)
@@ -163,7 +80,8 @@ int watched_open(struct run *run, struct error *err)
 		return -1;
 	for (unsigned i = 0; i < s->nwatched; i++)
 		if (s->watched[i].object->kind == OBJECT_TRACE &&
-		    open_trace(s->watched[i].name, &run->traces[i], err) < 0)
+		    kvm_trace_open(s->watched[i].name, s->watched[i].filter, &run->traces[i], err) <
+			    0)
 			return -1;
 	return 0;
 }

@@ -2,6 +2,8 @@
 #ifndef SIPI_UTIL_ERROR_H
 #define SIPI_UTIL_ERROR_H
 
+#include <errno.h>
+
 /* Exit codes of sipi; the table stands in README.md and sipi(1). */
 enum exit_code {
 	EXIT_OK = 0,
@@ -24,6 +26,12 @@ struct error {
 
 void error_fill(struct error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Of what a host could lack, by errno: a process without room for it is an error, and no skip. */
+static inline int error_code_of(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ? EXIT_SETUP : EXIT_SKIP;
+}
 
 /*
  * Fills *err and is -1, so that a caller can write "return error_set(err, EXIT_SETUP, ...)". A macro, so

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+/* APICv and AVIC: whether KVM uses them here, and what makes it switch them off for a VM. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kvm/kvm.h"
+
+static bool parameter_is_on(const char *path)
+{
+	char value = 'N';
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, &value, 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n == 1 && (value == 'Y' || value == '1');
+}
+
+bool kvm_has_apicv(void)
+{
+	return parameter_is_on("/sys/module/kvm_intel/parameters/enable_apicv") ||
+	       parameter_is_on("/sys/module/kvm_amd/parameters/avic");
+}
+
+/* --- inhibits: each is raised in a VM of its own */
+
+#define MSR_APIC_BASE 0x1b
+#define MSR_HV_SINT0                                                                               \
+	0x40000090 /* Hypervisor Top Level Functional Specification: HV_X64_MSR_SINT0 */
+#define SINT_AUTO_EOI (1u << 17)
+
+struct vm {
+	int vm, cpu, other;
+};
+
+static int set_register(int cpu, unsigned offset, uint32_t value)
+{
+	struct kvm_lapic_state lapic;
+	int r = kvm_vcpu_get_lapic(cpu, &lapic);
+
+	if (r < 0)
+		return r;
+	memcpy(lapic.regs + offset, &value, sizeof(value));
+	return kvm_vcpu_set_lapic(cpu, &lapic);
+}
+
+static int block_interrupts(const struct vm *v)
+{
+	return kvm_vcpu_set_guest_debug(v->cpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_BLOCKIRQ);
+}
+
+static int auto_eoi(const struct vm *v)
+{
+	int r = kvm_enable_cap(v->cpu, KVM_CAP_HYPERV_SYNIC, 0);
+
+	return r < 0 ? r : kvm_vcpu_set_msr(v->cpu, MSR_HV_SINT0, SINT_AUTO_EOI | 0x40);
+}
+
+static int change_id(const struct vm *v)
+{
+	return set_register(v->cpu, 0x20, 5u << 24);
+}
+
+static int move_base(const struct vm *v)
+{
+	return kvm_vcpu_set_msr(v->cpu, MSR_APIC_BASE, 0xfed00000 | 1 << 11);
+}
+
+static int same_id(const struct vm *v)
+{
+	return set_register(v->other, 0x80, 0);
+}
+
+static int same_logical_id(const struct vm *v)
+{
+	int r = set_register(v->cpu, 0xd0, 1u << 24);
+
+	if (r == 0)
+		r = set_register(v->other, 0xd0, 1u << 24);
+	if (r == 0)
+		r = set_register(v->cpu, 0xf0, 0x1ff);
+	return r < 0 ? r : set_register(v->other, 0xf0, 0x1ff);
+}
+
+enum chips { CHIPS_NONE, CHIPS_SPLIT, CHIPS_KERNEL };
+
+static const struct inhibit {
+	const char *
+		name; /* without its prefix, APICV_INHIBIT_REASON_: arch/x86/include/asm/kvm_host.h */
+	enum chips chips;
+	int (*raise)(const struct vm *v); /* NULL: the VM alone does */
+	int other;			  /* ID of a second vCPU; 0: none */
+} inhibits[] = {
+	{"ABSENT", CHIPS_NONE, NULL, 0},
+	{"BLOCKIRQ", CHIPS_SPLIT, block_interrupts, 0},
+	{"HYPERV", CHIPS_SPLIT, auto_eoi, 0},
+	{"APIC_ID_MODIFIED", CHIPS_SPLIT, change_id, 0},
+	{"APIC_BASE_MODIFIED", CHIPS_SPLIT, move_base, 0},
+	{"PHYSICAL_ID_ALIASED", CHIPS_SPLIT, same_id, 256}, /* 0, too, in 8 bits */
+	{"LOGICAL_ID_ALIASED", CHIPS_SPLIT, same_logical_id, 1},
+	{"PIT_REINJ", CHIPS_KERNEL, NULL, 0},
+};
+
+static int create_chips(int vm, enum chips chips)
+{
+	int r;
+
+	if (chips == CHIPS_SPLIT)
+		return kvm_enable_cap(vm, KVM_CAP_SPLIT_IRQCHIP, 24);
+	r = chips == CHIPS_KERNEL ? kvm_vm_create_irqchip(vm) : 0;
+	return r < 0 || chips == CHIPS_NONE ? r : kvm_vm_create_pit(vm);
+}
+
+static int count(int trace, uint64_t *n)
+{
+	ssize_t r = read(trace, n, sizeof(*n));
+
+	if (r < 0)
+		return -errno;
+	return r == sizeof(*n) ? 0 : -EIO;
+}
+
+static int raise_it(const struct inhibit *in, struct vm *v)
+{
+	int r = create_chips(v->vm, in->chips);
+
+	if (r < 0 || !in->raise)
+		return r;
+	r = v->cpu = kvm_vcpu_create(v->vm, 0);
+	if (r >= 0 && in->other)
+		r = v->other = kvm_vcpu_create(v->vm, (uint32_t)in->other);
+	return r < 0 ? r : in->raise(v);
+}
+
+/* 1: it was raised; 0: KVM did not, or refused what should raise it. */
+static int try_inhibit(int kvm, const struct inhibit *in, int trace)
+{
+	struct vm v = {.vm = -1, .cpu = -1, .other = -1};
+	uint64_t before, after;
+	int r = count(trace, &before);
+
+	if (r == 0)
+		r = v.vm = kvm_vm_create(kvm);
+	/* Every VM begins with ABSENT. */
+	if (r >= 0 && in->chips != CHIPS_NONE)
+		r = count(trace, &before);
+	if (r >= 0)
+		raise_it(in, &v);
+	if (r >= 0)
+		r = count(trace, &after);
+	if (v.other >= 0)
+		close(v.other);
+	if (v.cpu >= 0)
+		close(v.cpu);
+	if (v.vm >= 0)
+		close(v.vm);
+	return r < 0 ? r : after > before;
+}
+
+int kvm_try_inhibits(int kvm, char *names, size_t size, struct error *err)
+{
+	int trace, r = 0;
+
+	*names = '\0';
+	if (kvm_trace_open("kvm_apicv_inhibit_changed", "set == 1", &trace, err) < 0)
+		return -1;
+	for (size_t i = 0; r >= 0 && i < sizeof(inhibits) / sizeof(inhibits[0]); i++) {
+		size_t used = strlen(names);
+
+		r = try_inhibit(kvm, &inhibits[i], trace);
+		if (r > 0)
+			snprintf(names + used, size - used, "%s%s", used ? ", " : "",
+				 inhibits[i].name);
+	}
+	close(trace);
+	return r < 0 ? error_set(err, EXIT_SETUP, "APICv: %s", strerror(-r)) : 0;
+}
