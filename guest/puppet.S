@@ -8,7 +8,9 @@
 #define ERRORS	 0x00227d00 /* exceptions with an error code: 8, 10 to 14, 17, 21 (SDM vol. 3A, "Error Code") */
 #define LAST_FAULT 21 /* vectors above are interrupts, as 2 is */
 #define MSR_X2APIC_EOI 0x80b
+#define MSR_X2APIC_ICR 0x830
 #define XAPIC_EOI      0xfee000b0
+#define XAPIC_ICR      0xfee00300
 
 	.text
 	.code16
@@ -124,6 +126,20 @@ ops\mode:
 	jmp done\mode
 	slot PUPPET_SHUTDOWN
 	jmp shutdown\mode
+	slot PUPPET_ANSWER
+	.if \mode == 64
+	xor %ecx, %ecx
+	jmp answer64
+	.else
+	jmp absent\mode
+	.endif
+	slot PUPPET_ANSWER_HLT
+	.if \mode == 64
+	mov $1, %ecx
+	jmp answer64
+	.else
+	jmp absent\mode
+	.endif
 	slot PUPPET_OPS
 	.purgem slot
 	.endm
@@ -157,6 +173,35 @@ idle64:
 	mov %esi, %eax
 	mov PUPPET_B + 4(%rbp), %edx
 	jmp *%rbx
+
+/* EDI: for ICR, by the way that EOI goes; ESI: how often; ECX: halted. EBX: interrupts that were answered. */
+answer64:
+	mov PUPPET_TAKEN(%rbp), %ebx
+1:	cli
+	cmp %ebx, PUPPET_TAKEN(%rbp)
+	jne 3f
+	jecxz 2f
+	sti
+	hlt # no interrupt between the two
+	jmp 1b
+2:	sti
+	pause
+	jmp 1b
+3:	inc %ebx
+	mov %edi, %eax
+	cmpl $PUPPET_EOI_X2APIC, PUPPET_EOI(%rbp)
+	je 4f
+	mov $XAPIC_ICR, %edx
+	mov %eax, (%rdx)
+	jmp 5f
+4:	push %rcx
+	xor %edx, %edx
+	mov $MSR_X2APIC_ICR, %ecx
+	wrmsr
+	pop %rcx
+5:	dec %esi
+	jg 1b
+	jmp done64
 
 /* Its return address tells the vector. Behind it: maybe an error code, RIP, CS, RFLAGS, RSP, SS. */
 interrupt64:

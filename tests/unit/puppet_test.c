@@ -35,7 +35,9 @@ static void test_numbers_stay(void **state)
 	assert_int_equal(PUPPET_WRCR8, 17);
 	assert_int_equal(PUPPET_RDTSC, 18);
 	assert_int_equal(PUPPET_SHUTDOWN, 19);
-	assert_true(PUPPET_OPS >= 20);
+	assert_int_equal(PUPPET_ANSWER, 20);
+	assert_int_equal(PUPPET_ANSWER_HLT, 21);
+	assert_true(PUPPET_OPS >= 22);
 	assert_int_equal(PUPPET_SIPI, 0x0a);
 	assert_true(PUPPET_ORDER + 16 * PUPPET_ORDERS < PUPPET_MAILBOX_SIZE);
 	assert_true(PUPPET_CPUS >= SCENARIO_CPUS);

@@ -373,6 +373,8 @@ static void steps_of_the_guest(void **state)
 		{"wrcr8 5", STEP_GUEST, 17, "5 ", NULL, NULL},
 		{"rdtsc", STEP_GUEST, 18, NULL, NULL, NULL},
 		{"shutdown", STEP_GUEST, 19, NULL, NULL, NULL},
+		{"answer 4 5", STEP_GUEST, 20, "4 ", "5 ", NULL},
+		{"answer_hlt 4 5 within 6", STEP_GUEST, 21, "4 ", "5 ", "6 "},
 		{"get msr[5]", STEP_GUEST_GET, 0, NULL, NULL, NULL},
 		{"set lapic.tpr 0x20", STEP_GUEST_SET, 0, "32 ", NULL, NULL},
 		{"eoi", STEP_GUEST_SET, 0, "0 ", NULL, NULL},

@@ -22,6 +22,7 @@ static const struct operation {
 	{"cpuid", PUPPET_CPUID, 2},	{"rflags", PUPPET_RFLAGS, 0},
 	{"rdcr8", PUPPET_RDCR8, 0},	{"wrcr8", PUPPET_WRCR8, 1},
 	{"rdtsc", PUPPET_RDTSC, 0},	{"shutdown", PUPPET_SHUTDOWN, 0},
+	{"answer", PUPPET_ANSWER, 2},	{"answer_hlt", PUPPET_ANSWER_HLT, 2},
 };
 
 static const struct operation *operation_find(const struct token *t)
