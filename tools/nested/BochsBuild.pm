@@ -22,6 +22,8 @@ my @edits = (
 	# What stands there from an earlier one is what KVM would inject again.
 	['cpu/vapic.cc', 'interrupt(vector, BX_EXTERNAL_INTERRUPT, 0, 0);',
 	 'vm->idt_vector_info = vector | (BX_EXTERNAL_INTERRUPT << 8); vm->idt_vector_error_code = 0; interrupt(vector, BX_EXTERNAL_INTERRUPT, 0, 0);'],
+	# A virtual interrupt waits for IF (SDM 30.2.1), also when a physical one is there, which does not.
+	['cpu/event.cc', 'if (is_pending(BX_EVENT_PENDING_VMX_VIRTUAL_INTR)) {', 'if (is_unmasked_event_pending(BX_EVENT_PENDING_VMX_VIRTUAL_INTR)) {'],
 );
 my @configure = (qw(--with-nogui --disable-docbook --disable-debugger --disable-readline --enable-cpu-level=6 --enable-x86-64),
 	qw(--enable-vmx=2 --enable-svm --enable-smp --enable-pci --enable-all-optimizations --enable-repeat-speedups --enable-avx),
