@@ -120,16 +120,27 @@ SKIP: {
 
 # --- the table
 
-my $table = `tools/nested/mutants xapic-id-reinit 2>/dev/null`;
+my $table = `tools/nested/mutants --boots 2 xapic-id-reinit 2>/dev/null`;
 is($? >> 8, 0, 'a mutant is caught');
-like($table, qr/^xapic-id-reinit +052c3b99cbc8 .*\n(?:.*\n)*.*xapic-id-reinit: bug \(kernel split\)\n/m, 'by its scenario');
+like($table, qr/^xapic-id-reinit +052c3b99cbc8 +2 of 2 .*\n(?:.*\n)*.*xapic-id-reinit: bug \(kernel split\)\n/m, 'by its scenario, in each boot');
+like($table, qr/^6\.12-amd +as it is +0 of 2 +-\n/m, 'the kernel as it is says the same in each boot');
 # One that changes nothing.
 my $head = "what: nothing\nupstream: none\ncaught-by: xapic-id-reinit (split)\n";
 my $same = spew('same', $head . slurp(patch('none', 'return ((id >> 4) << 16) | 1 << (id & 0xf);')) =~ s/^what.*\n//r);
 $table = `tools/nested/mutants $same 2>/dev/null`;
 is($? >> 8, 1, 'a mutant that nothing catches');
-like($table, qr/^same +none +NOT by xapic-id-reinit \(split\)\n\n1 mutants, 0 caught, 1 not by what should\n/m, 'the table says so');
-like(`tools/nested/mutants no-such 2>&1`, qr{^mutants: tests/nested/mutants/no-such.patch: not there$}, 'no such mutant');
-my $via = spew('via', $head =~ s/^caught/host: via\n$&/mr . slurp($good));
-like(`tools/nested/mutants $via 2>&1`, qr{^mutants: \S+/via: host 'via': expected amd or intel$}, 'no such host');
+like($table, qr/^same +none +0 of 1 +NOT by xapic-id-reinit \(split\)\n\n1 mutants, 0 caught, 1 not by what should\n/m, 'the table says so');
+
+sub mutants_refused {
+	my ($name, $args, $re) = @_;
+	my $said = `tools/nested/mutants $args 2>&1`;
+	ok($? >> 8 == 2 && $said =~ /^mutants: $re$/, $name) or diag("code $?\n$said");
+}
+sub with { my ($name, $line) = @_; return spew($name, $head =~ s/^caught/$line\n$&/mr . slurp($good)) }
+mutants_refused('no such mutant', 'no-such', qr{tests/nested/mutants/no-such.patch: not there});
+mutants_refused('no such host', with('via', 'host: via'), qr{\S+/via: host 'via': expected amd or intel});
+mutants_refused('no number of CPUs', with('cpus', 'cpus: two'), qr{\S+/cpus: cpus 'two': expected a number});
+mutants_refused('more boots than there are', with('more', 'boots: 10 of 9'), qr{\S+/more: boots '10 of 9': expected N of M, .*});
+mutants_refused('no boots', '--boots 0', qr{--boots 0: expected 1 or more});
+mutants_refused('boots without a number', '--boots often', qr{value "often" invalid for option boots .*; .*});
 done_testing;
