@@ -22,18 +22,16 @@ spew('tree/tests/nested/known', '');
 chmod 0755, spew('tree/tools/nested/run', <<'RUN');
 #!/usr/bin/perl
 my ($options) = "@ARGV" =~ /^(.*?) --timeout/;
-my %env = map { /^(SCENARIOS|SIPI_SHARD)=(.*)/ ? ($1, $2) : () } @ARGV;
+my ($asked) = map { /^SCENARIOS=(.*)/ } @ARGV;
 open my $log, '>>', 'started';
-syswrite $log, join(' ', $options, $env{SCENARIOS} // ()) . "\n";
-my ($i, $n) = split m{/}, $env{SIPI_SHARD} // '1/1';
-my $asked = $env{SCENARIOS} // '.';
+syswrite $log, join(' ', $options, $asked // ()) . "\n";
 print "== tests/boot/scenarios.t\n";
 open my $verdicts, '<', 'verdicts';
 my @lines = "@ARGV" =~ m{boot/scenarios\.t} ? <$verdicts> : ();
-for (grep { (split ' ', $lines[$_])[0] =~ /$asked/ && $_ % $n == $i - 1 } 0 .. $#lines) {
-	my ($name, $verdict, $alone) = $lines[$_] =~ /^(\S+ \(\w+\)) (\w+)(?: (\w+))?/;
-	$verdict = $alone if $asked ne '.' && $alone;
-	next if $verdict eq 'gone';
+for (@lines) {
+	my ($name, $id, $verdict, $alone) = /^((\S+) \(\w+\)) (\w+)(?: (\w+))?/;
+	$verdict = $alone if $asked && $alone;
+	next if $asked && $id !~ /$asked/ || $verdict eq 'gone';
 	print $verdict eq 'skip' ? "ok 1 # skip $name: why\n" : "ok 1 - $name\n# verdict: $verdict\n# 0.5 s\n";
 }
 print "== end 0\n";
