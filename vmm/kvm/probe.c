@@ -248,7 +248,8 @@ static int trial_run(struct trial *t, struct error *err)
 	}
 	if (r < 0 || eoi == want)
 		return r < 0 ? -1 : 0;
-	return error_set(err, EXIT_SKIP, "the guest's EOI %s",
+	return error_set(err, EXIT_SKIP, "the guest's %s %s",
+			 t->mode == KVM_TRIAL_DEADLINE ? "write of IA32_TSC_DEADLINE" : "EOI",
 			 want ? "did not exit to userspace" : "exited to userspace");
 }
 

@@ -70,13 +70,24 @@ static int need_msr(int kvm, const struct need *n, struct error *err)
 	return has ? 0 : missing(err, "not among this KVM's MSRs", n->text);
 }
 
-static int need_met(int kvm, const struct need *n, struct error *err)
+/* In mode user the timer is ours, and has a TSC deadline only where writes of its MSR reach us. */
+static int need_cap(int kvm, const struct need *n, enum irqchip_mode mode, struct error *err)
+{
+	struct error why;
+
+	if (kvm_check(kvm, (int)n->a) <= 0)
+		return missing(err, "this KVM does not have it", n->text);
+	if (mode == IRQCHIP_USER && n->a == KVM_CAP_TSC_DEADLINE_TIMER &&
+	    kvm_try_irqchip(kvm, KVM_TRIAL_DEADLINE, &why) < 0)
+		return missing(err, "irqchip mode user does without: %s", n->text, why.text);
+	return 0;
+}
+
+static int need_met(int kvm, const struct need *n, enum irqchip_mode mode, struct error *err)
 {
 	switch (n->kind) {
 	case NEED_CAP:
-		return kvm_check(kvm, (int)n->a) > 0
-			       ? 0
-			       : missing(err, "this KVM does not have it", n->text);
+		return need_cap(kvm, n, mode, err);
 	case NEED_CPUID:
 		return need_cpuid_bit(kvm, n, err);
 	case NEED_VENDOR:
@@ -124,7 +135,7 @@ int needs_met(const struct scenario *s, enum irqchip_mode mode, struct error *er
 	if (r == 0 && s->vm)
 		r = need_vm_type(kvm, s->vm, err);
 	for (unsigned i = 0; r == 0 && i < s->nneeds; i++)
-		r = need_met(kvm, &s->needs[i], err);
+		r = need_met(kvm, &s->needs[i], mode, err);
 	close(kvm);
 	return r;
 }
