@@ -3,8 +3,8 @@
 # make test-nested: tests of tools/nested, then the boot tests on real kernels, KERNELS="6.1 6.12" or all, and on this machine's own /dev/kvm;
 #   HOSTS="amd intel" for the scenarios on the Intel host as well, with APICv and without; or a host as tools/nested/table names it
 # make test-intel: the Intel host, for which Bochs is built once (4 minutes)
-# make mutants: KVM of Debian's 6.12 with a mistake in it, 74 times, each of which a scenario must catch, fourteen of them on the Intel host:
-#   20 to 30 minutes; MUTANTS="name..." for some, MUTANTS="--boots 10 apicv-create-race" for how often
+# make mutants: KVM of Debian's 6.12 with a mistake in it, 75 times, each of which a scenario must catch, fifteen of them on the Intel host:
+#   about 40 minutes; MUTANTS="name..." for some, MUTANTS="--boots 10 apicv-create-race" for how often
 # make test-slurm: tools/ci/slurm.sh on a Slurm of its own: two to three minutes
 
 DEPS_NESTED := qemu-system-x86_64=qemu-system-x86 busybox=busybox-static xz=xz-utils setpriv=util-linux \
