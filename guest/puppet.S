@@ -215,7 +215,7 @@ interrupt64:
 	je 1f
 	cmp $LAST_FAULT, %eax
 	jbe fault64
-	/* Not between STI and HLT; but an NMI, and Bochs' virtual interrupts, seldom: nothing would end that HLT. */
+	/* Taken between STI and HLT, as an NMI can be, and seldom Bochs' virtual interrupts: past that HLT, which nothing would end. */
 1:	cmpq $halt64, 32(%rsp)
 	jne 1f
 	incq 32(%rsp)

@@ -78,7 +78,7 @@
 #define PUPPET_WRCR8	17 /* A; long mode */
 #define PUPPET_RDTSC	18
 #define PUPPET_SHUTDOWN 19 /* a fault without an IDT: triple fault */
-/* Long mode. B times: waits with IF 1 for an interrupt, then writes A to the low half of ICR, in x2APIC mode 0 to the other. */
+/* Long mode. B times, or once: waits with IF 1 for an interrupt, then writes A to the low half of ICR, as EOI goes. IF is 0 then. */
 #define PUPPET_ANSWER	  20
 #define PUPPET_ANSWER_HLT 21 /* and waits halted */
 #define PUPPET_OPS	  22

@@ -142,15 +142,15 @@ is(join(' ', $run->{stdout} =~ /^(\w+) +\w+ +\S+/mg), 'bug bug unknown unknown',
 
 SKIP: {
 	my $watch = scenario('bad/watch', 'guard', "cpu 0: set lapic.svr 0x1ff\nrepeat 3\nmsi dest=0 vector=0x41\nend\nexpect trace.kvm_msi_set_irq = 3");
-	ends('tracepoints', check($watch), 0, qr/^ +needs .*`trace\.kvm_msi_set_irq`: \S.*\n2 skip$|^2 ok$/m);
-	ends('an event that is not there', check(scenario('bad/event', 'guard', 'expect trace.no_such_event = 0')), 0, qr/^ +needs .*`trace\.no_such_event`: \S.*\n2 skip$/m);
+	ends('tracepoints', check($watch), 0, qr/^ +needs .*tracepoint kvm:kvm_msi_set_irq: \S.*\n2 skip$|^2 ok$/m);
+	ends('an event that is not there', check(scenario('bad/event', 'guard', 'expect trace.no_such_event = 0')), 0, qr/^ +needs .*tracepoint kvm:no_such_event: \S.*\n2 skip$/m);
 	skip 'needs root and mount namespaces', 2 unless $> == 0 && system('unshare -m setpriv --bounding-set=-all true 2>/dev/null') == 0;
 	my @ns = ('unshare', '-m', 'sh', '-c');
 	ends('no tracefs', check({wrap => [@ns, 'mount -t tmpfs none /sys/kernel && exec "$@"', 'sh']}, $watch), 0,
-		qr/^ +needs tracefs, for `trace\.kvm_msi_set_irq`: it is not mounted.*\n2 skip$/m);
+		qr/^ +needs tracefs, for tracepoint kvm:kvm_msi_set_irq: it is not mounted.*\n2 skip$/m);
 	ends('tracefs that may not be read', check({wrap => [@ns, 'mount -t tmpfs none /sys/kernel && mkdir -m 0 /sys/kernel/tracing && ' .
 		'exec setpriv --bounding-set=-all --inh-caps=-all "$@"', 'sh']}, $watch), 0,
-		qr{^ +needs to read /sys/kernel/tracing, for `trace\.kvm_msi_set_irq`: Permission denied\n2 skip$}m);
+		qr{^ +needs to read /sys/kernel/tracing, for tracepoint kvm:kvm_msi_set_irq: Permission denied\n2 skip$}m);
 }
 
 # --- which runs

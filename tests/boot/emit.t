@@ -389,6 +389,20 @@ expect trace.kvm_hypercall = 0
 END
 	trace_field => ['guard', "${create}expect trace.kvm_msi_set_irq.no_such_field[1] = 0", 'skip'],
 	apicv_off => ['guard', "${create}expect cpu 0: lapic.id = 0", $apicv ? 'skip' : 'ok', 'needs apicv off'],
+	msr_filter => ['guard', <<'END', 'ok', 'needs cap x86_user_space_msr'],
+try create cpu 300
+cpu 0: guest long
+try cpu 0: guest rdmsr 0x1b
+expect error = 0
+msr_filter 0x1b
+try cpu 0: guest rdmsr 0x1b
+expect exit = exit.x86_rdmsr
+cpu 0: guest nop
+try cpu 0: guest wrmsr 0x1b 0xfee00900
+expect exit = exit.x86_wrmsr
+try msr_filter 1 << 32
+expect error = ERANGE
+END
 	cpu_cap => ['guard', <<'END', 'ok'],
 try create cpu 300
 try cpu 0: cap hyperv_synic

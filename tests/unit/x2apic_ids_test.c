@@ -108,8 +108,8 @@ static void make(struct rig *r, uint64_t flags, unsigned n, const uint32_t *ids)
 	unmake(r);
 	r->vm = kvm_vm_create(r->kvm);
 	assert_true(r->vm >= 0);
-	assert_int_equal(kvm_vm_enable_cap(r->vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS), 0);
-	assert_int_equal(kvm_vm_enable_cap(r->vm, KVM_CAP_X2APIC_API, flags), 0);
+	assert_int_equal(kvm_enable_cap(r->vm, KVM_CAP_SPLIT_IRQCHIP, IOAPIC_PINS), 0);
+	assert_int_equal(kvm_enable_cap(r->vm, KVM_CAP_X2APIC_API, flags), 0);
 	assert_int_equal(kvm_vm_set_boot_cpu(r->vm, ids[0]), 0);
 	for (; r->n < n; r->n++) {
 		r->fd[r->n] = kvm_vcpu_create(r->vm, ids[r->n]);

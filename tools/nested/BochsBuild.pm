@@ -22,10 +22,10 @@ my @edits = (
 	# What stands there from an earlier one is what KVM would inject again.
 	['cpu/vapic.cc', 'interrupt(vector, BX_EXTERNAL_INTERRUPT, 0, 0);',
 	 'vm->idt_vector_info = vector | (BX_EXTERNAL_INTERRUPT << 8); vm->idt_vector_error_code = 0; interrupt(vector, BX_EXTERNAL_INTERRUPT, 0, 0);'],
-	# A notification without a posted interrupt, which software took already, requests none (SDM 30.6), and not vector 0xff.
+	# A notification without a posted interrupt, which software took already, requests none (SDM, "Posted-Interrupt Processing"), and not vector 0xff.
 	['cpu/vapic.cc', 'vector = BX_CPU_THIS_PTR lapic->highest_priority_int(virr);',
 	 'int highest = BX_CPU_THIS_PTR lapic->highest_priority_int(virr); vector = highest < 0 ? 0 : highest;'],
-	# A virtual interrupt waits for IF (SDM 30.2.1), also when a physical one is there, which does not.
+	# A virtual interrupt waits for IF (SDM, "Virtual-Interrupt Delivery"), also when a physical one is there, which does not.
 	['cpu/event.cc', 'if (is_pending(BX_EVENT_PENDING_VMX_VIRTUAL_INTR)) {', 'if (is_unmasked_event_pending(BX_EVENT_PENDING_VMX_VIRTUAL_INTR)) {'],
 );
 my @configure = (qw(--with-nogui --disable-docbook --disable-debugger --disable-readline --enable-cpu-level=6 --enable-x86-64),

@@ -128,7 +128,7 @@ static void print_apicv(int kvm)
 	if (!kvm_has_apicv())
 		return;
 	if (kvm_try_inhibits(kvm, names, sizeof(names), &err) == 0)
-		row("  inhibits", names);
+		row("  inhibits", *names ? names : "nothing that was tried");
 	else
 		printf("%-22s unknown: %s\n", "  inhibits", err.text);
 }

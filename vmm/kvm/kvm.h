@@ -141,8 +141,8 @@ const char *kvm_kind_name(enum kvm_kind kind);
 /* Whether KVM lets hardware virtualize local APICs: kvm_intel.enable_apicv or kvm_amd.avic is on. */
 bool kvm_has_apicv(void);
 /*
- * What a VMM can do to have APICv switched off for a VM here, each tried: the names of KVM's reasons, enum
- * kvm_apicv_inhibit, with ", " in between; cut off to size. 0, or -1 with *err: see kvm_trace_open().
+ * For which of eight of KVM's reasons, enum kvm_apicv_inhibit, APICv was seen to be inhibited here, each tried on a VM: their
+ * names, with ", " in between; cut off to size. 0, or -1 with *err: see kvm_trace_open().
  */
 int kvm_try_inhibits(int kvm, char *names, size_t size, struct error *err);
 

@@ -81,24 +81,25 @@ int kvm_trace_open(const char *name, const char *filter, int *fd, struct error *
 
 	if (!tracefs)
 		return error_set(err, EXIT_SKIP,
-				 "needs tracefs, for `trace.%s`: it is not mounted "
+				 "needs tracefs, for tracepoint kvm:%s: it is not mounted "
 				 "(mount -t tracefs none /sys/kernel/tracing)",
 				 name);
 	id = event_id(tracefs, name);
 	if (id == -ENOENT)
 		return error_set(err, EXIT_SKIP,
-				 "needs `trace.%s`: this kernel has no event kvm:%s", name, name);
+				 "needs tracepoint kvm:%s: this kernel has none of that name",
+				 name);
 	if (id < 0)
-		return error_set(err, error_code_of(-id), "needs to read %s, for `trace.%s`: %s",
-				 tracefs, name, strerror(-id));
+		return error_set(err, error_code_of(-id),
+				 "needs to read %s, for tracepoint kvm:%s: %s", tracefs, name,
+				 strerror(-id));
 	*fd = count_event((uint64_t)id, filter);
 	if (*fd == -ENXIO)
-		return error_set(
-			err, EXIT_SKIP,
-			"needs `trace.%s`, %s: this kernel's event kvm:%s has no such field", name,
-			filter, name);
+		return error_set(err, EXIT_SKIP,
+				 "needs tracepoint kvm:%s, %s: it has no such field of numbers",
+				 name, filter);
 	return *fd < 0 ? error_set(err, error_code_of(-*fd),
-				   "needs perf_event_open(), for `trace.%s`: %s "
+				   "needs perf_event_open(), for tracepoint kvm:%s: %s "
 				   "(see kernel.perf_event_paranoid)",
 				   name, strerror(-*fd))
 		       : 0;

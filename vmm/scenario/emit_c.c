@@ -93,15 +93,24 @@ static void define_cap(FILE *f, const char *name)
 	fprintf(f, " %u\n#endif\n", cap);
 }
 
+static void define_caps_of(const struct step_list *list, FILE *f)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct step *st = &list->steps[i];
+
+		if (st->kind == STEP_CAP || st->kind == STEP_CPU_CAP)
+			define_cap(f, st->name);
+		for (unsigned b = 0; b < st->nbranches; b++)
+			define_caps_of(&st->branches[b], f);
+	}
+}
+
 static void define_caps(const struct scenario *s, FILE *f)
 {
 	for (unsigned i = 0; i < s->nneeds; i++)
 		if (s->needs[i].kind == NEED_CAP)
 			define_cap(f, emit_need_cap(&s->needs[i]));
-	/* `cap` stands ahead of all other steps. */
-	for (size_t i = 0; i < s->steps.n && step_is_early(s->steps.steps[i].kind); i++)
-		if (s->steps.steps[i].kind == STEP_CAP)
-			define_cap(f, s->steps.steps[i].name);
+	define_caps_of(&s->steps, f);
 }
 
 static void includes(const struct emitter *e, FILE *f)

@@ -195,6 +195,23 @@ const struct helper_text emit_access[HELPERS] = {
 "\n"
 "	return ioctl(vcpu, KVM_GET_MP_STATE, &s);\n"
 "}\n", {0}},
+	[HELPER_MSR_FILTER] = {
+"/* Accesses to this MSR exit, and those to MSRs that KVM does not know. */\n"
+"static int msr_filter(uint32_t msr)\n"
+"{\n"
+"	uint64_t none = 0; /* a bit an MSR; 0 denies */\n"
+"	struct kvm_msr_filter f = {.flags = KVM_MSR_FILTER_DEFAULT_ALLOW};\n"
+"	struct kvm_enable_cap cap = {\n"
+"		.cap = KVM_CAP_X86_USER_SPACE_MSR,\n"
+"		.args = {KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_FILTER},\n"
+"	};\n"
+"\n"
+"	f.ranges[0].flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE;\n"
+"	f.ranges[0].base = msr;\n"
+"	f.ranges[0].nmsrs = 1;\n"
+"	f.ranges[0].bitmap = (uint8_t *)&none;\n"
+"	return ioctl(vm, KVM_ENABLE_CAP, &cap) < 0 ? -1 : ioctl(vm, KVM_X86_SET_MSR_FILTER, &f);\n"
+"}\n", {0}},
 	[HELPER_VMXON] = {
 "/* In VMX root operation, with no VMCS; address ~0: out of VMX operation. */\n"
 "static int vmxon(int vcpu, uint64_t address)\n"

@@ -255,6 +255,15 @@ static void step_of_cpu(struct emitter *e, const struct step *st, enum helper h,
 	emit_end(e);
 }
 
+static void step_msr_filter(struct emitter *e, const struct step *st)
+{
+	emit_use(e, HELPER_MSR_FILTER);
+	emit_begin_one(e, 32);
+	fputs("msr_filter(", e->now->f);
+	emit_argument(e, &st->args[0], 32);
+	emit_end(e);
+}
+
 static void step_reload(struct emitter *e, const struct step *st)
 {
 	emit_use(e, HELPER_RELOAD_LAPIC);
@@ -427,6 +436,9 @@ static void emit_step(struct emitter *e, const struct step *st)
 		break;
 	case STEP_CLEAR:
 		step_of_cpu(e, st, HELPER_CLEAR_LAPIC, "clear_lapic", 64);
+		break;
+	case STEP_MSR_FILTER:
+		step_msr_filter(e, st);
 		break;
 	case STEP_VMXON:
 		step_of_cpu(e, st, HELPER_VMXON, "vmxon", 64);

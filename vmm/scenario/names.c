@@ -66,6 +66,7 @@ static const struct word {
 	{"exit.unknown", KVM_EXIT_UNKNOWN}, {"exit.exception", KVM_EXIT_EXCEPTION}, {"exit.io", KVM_EXIT_IO},
 	{"exit.hypercall", KVM_EXIT_HYPERCALL}, {"exit.debug", KVM_EXIT_DEBUG}, {"exit.hlt", KVM_EXIT_HLT},
 	{"exit.mmio", KVM_EXIT_MMIO}, {"exit.irq_window_open", KVM_EXIT_IRQ_WINDOW_OPEN},
+	{"exit.x86_rdmsr", KVM_EXIT_X86_RDMSR}, {"exit.x86_wrmsr", KVM_EXIT_X86_WRMSR},
 	{"exit.shutdown", KVM_EXIT_SHUTDOWN}, {"exit.fail_entry", KVM_EXIT_FAIL_ENTRY},
 	{"exit.intr", KVM_EXIT_INTR}, {"exit.set_tpr", KVM_EXIT_SET_TPR},
 	{"exit.tpr_access", KVM_EXIT_TPR_ACCESS}, {"exit.nmi", KVM_EXIT_NMI},

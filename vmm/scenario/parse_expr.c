@@ -202,7 +202,9 @@ static int parse_watched(struct parser *p, struct object_ref *ref)
 	if (!is_host_name(name, len))
 		return parse_expected(p, &t, "%s.NAME, of a-z, 0-9 and '_'", o->name);
 	if (dot && (!is_host_name(dot + 1, field) || field > WATCHED_FIELD))
-		return parse_expected(p, &t, "%s.EVENT.FIELD[N], of a-z, 0-9 and '_'", o->name);
+		return parse_expected(p, &t,
+				      "%s.EVENT.FIELD[N], of a-z, 0-9 and '_', at most 32 in FIELD",
+				      o->name);
 	w.name = parse_keep(p, name, len);
 	parse_advance(p);
 	if (dot && parse_filter(p, dot + 1, field, &w.filter) < 0)

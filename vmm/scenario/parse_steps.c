@@ -270,6 +270,7 @@ static const struct statement steps[] = {
 	{"irqfd", step_irqfd, STEP_IRQFD, true},
 	{"signal", one_arg, STEP_SIGNAL, true},
 	{"wait", one_arg, STEP_WAIT, false},
+	{"msr_filter", one_arg, STEP_MSR_FILTER, true},
 	{"unmap", one_arg, STEP_UNMAP, true},
 	{"memslot", step_memslot, STEP_MEMSLOT, true},
 	{"let", step_let, STEP_LET, true},

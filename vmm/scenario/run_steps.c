@@ -136,6 +136,21 @@ static int do_vmxon(struct runner *r, const struct step *st)
 	return kvm_vcpu_set_nested(target_fd(r->run->t, (unsigned)st->cpu), &s);
 }
 
+/* In mode user the machine has a filter of its own. */
+static int do_msr_filter(struct runner *r, const struct step *st)
+{
+	uint64_t value;
+	uint32_t msr;
+	int ret = run_arg_below(r, st, 0, 1ull << 32, &value);
+
+	if (ret < 0)
+		return ret;
+	if (r->run->t->mode == IRQCHIP_USER)
+		return -EOPNOTSUPP;
+	msr = (uint32_t)value;
+	return kvm_vm_msr_exits(r->run->t->vm, &msr, 1);
+}
+
 static uint64_t left_ns(const struct runner *r)
 {
 	uint64_t now = clock_now_ns();
@@ -269,6 +284,7 @@ static int (*const actions[])(struct runner *r, const struct step *st) = {
 	[STEP_IRQFD] = run_irq,
 	[STEP_SIGNAL] = run_irq,
 	[STEP_WAIT] = do_wait,
+	[STEP_MSR_FILTER] = do_msr_filter,
 	[STEP_UNMAP] = run_memory,
 	[STEP_MEMSLOT] = run_memory,
 	[STEP_BOOT_CPU] = do_boot_cpu,

@@ -75,10 +75,11 @@ enum step_kind {
 	STEP_MSI,      /* msi FIELD=EXPR...: KVM_SIGNAL_MSI; args by enum msi_field */
 	STEP_IRQ_LINE, /* irq_line GSI LEVEL */
 	STEP_ROUTE, /* route GSI FIELD=EXPR...: KVM_SET_GSI_ROUTING; args by enum msi_field, ROUTE_GSI */
-	STEP_IRQFD,  /* irqfd GSI: KVM_IRQFD, of a new eventfd */
-	STEP_SIGNAL, /* signal GSI: writes to that eventfd */
-	STEP_WAIT,   /* wait MILLISECONDS */
-	STEP_UNMAP,  /* unmap ADDRESS: the host takes a page of the guest's memory away */
+	STEP_IRQFD,	 /* irqfd GSI: KVM_IRQFD, of a new eventfd */
+	STEP_SIGNAL,	 /* signal GSI: writes to that eventfd */
+	STEP_WAIT,	 /* wait MILLISECONDS */
+	STEP_MSR_FILTER, /* msr_filter MSR: KVM_X86_SET_MSR_FILTER: both accesses to args[0] exit */
+	STEP_UNMAP,	 /* unmap ADDRESS: the host takes a page of the guest's memory away */
 	STEP_MEMSLOT, /* memslot FIELD=EXPR...: KVM_SET_USER_MEMORY_REGION; args by enum memslot_field */
 	STEP_NMI,	/* cpu ID: nmi */
 	STEP_INTERRUPT, /* cpu ID: interrupt VECTOR */
