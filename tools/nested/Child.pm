@@ -99,7 +99,8 @@ sub kill_all {
 	}
 }
 
-# Runs a program to its end: its wait status, and its stdout and stderr together.
+# Runs a program to its end: its wait status, and its stdout and stderr together. What make says to its own makes, of which we may be
+# called, is not for others.
 sub output {
 	my ($dir, @command) = @_;
 	pipe my $r, my $w or fail(2, "pipe: $!");
@@ -108,7 +109,7 @@ sub output {
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>&', $w;
 		open STDERR, '>&', $w;
-	}, 'env', 'LC_ALL=C', @command);
+	}, qw(env -u MAKEFLAGS -u MFLAGS LC_ALL=C), @command);
 	close $w;
 	my $text = '';
 	my $n;
