@@ -5,8 +5,9 @@
 use strict;
 use warnings;
 use FindBin;
-use lib "$FindBin::Bin/../boot";
+use lib "$FindBin::Bin/../boot", "$FindBin::Bin/../../tools/nested";
 BEGIN { $ENV{SIPI} = 'tools/nested/run' }
+use Child ();
 use IO::Socket::INET;
 use Sipi;
 use Test::More;
@@ -98,5 +99,12 @@ SKIP: {
 	my $small = "mount -t tmpfs -o size=64k none $cache && exec \"\$@\"";
 	refused('a full disk, in the index', qr/No space left on device/,
 		{wrap => ['unshare', '-m', 'sh', '-c', $small, 'sh']}, '--', 'true');
+}
+
+# --- a build under make
+
+{
+	local $ENV{MAKEFLAGS} = 'r';
+	is((Child::output('/', 'sh', '-c', 'echo "($MAKEFLAGS)"'))[1], "()\n", "what our make is told is not for another's");
 }
 done_testing;
