@@ -121,11 +121,12 @@ static void print_modes(int kvm)
 
 static void print_apicv(int kvm)
 {
+	bool on = kvm_has_apicv();
 	char names[256];
 	struct error err;
 
-	row("APICv or AVIC", kvm_has_apicv() ? "on" : "off");
-	if (!kvm_has_apicv())
+	row("APICv or AVIC", on ? "on" : "off");
+	if (!on)
 		return;
 	if (kvm_try_inhibits(kvm, names, sizeof(names), &err) == 0)
 		row("  inhibits", *names ? names : "nothing that was tried");

@@ -28,24 +28,13 @@ bool kvm_has_apicv(void)
 /* --- inhibits: each is raised in a VM of its own */
 
 #define MSR_APIC_BASE 0x1b
-#define MSR_HV_SINT0                                                                               \
-	0x40000090 /* Hypervisor Top Level Functional Specification: HV_X64_MSR_SINT0 */
+/* HV_X64_MSR_SINT0: Hypervisor Top Level Functional Specification */
+#define MSR_HV_SINT0  0x40000090
 #define SINT_AUTO_EOI (1u << 17)
 
 struct vm {
 	int vm, cpu, other;
 };
-
-static int set_register(int cpu, unsigned offset, uint32_t value)
-{
-	struct kvm_lapic_state lapic;
-	int r = kvm_vcpu_get_lapic(cpu, &lapic);
-
-	if (r < 0)
-		return r;
-	memcpy(lapic.regs + offset, &value, sizeof(value));
-	return kvm_vcpu_set_lapic(cpu, &lapic);
-}
 
 static int block_interrupts(const struct vm *v)
 {
@@ -61,7 +50,7 @@ static int auto_eoi(const struct vm *v)
 
 static int change_id(const struct vm *v)
 {
-	return set_register(v->cpu, 0x20, 5u << 24);
+	return kvm_vcpu_set_lapic_register(v->cpu, 0x20, 5u << 24);
 }
 
 static int move_base(const struct vm *v)
@@ -71,18 +60,18 @@ static int move_base(const struct vm *v)
 
 static int same_id(const struct vm *v)
 {
-	return set_register(v->other, 0x80, 0);
+	return kvm_vcpu_set_lapic_register(v->other, 0x80, 0);
 }
 
 static int same_logical_id(const struct vm *v)
 {
-	int r = set_register(v->cpu, 0xd0, 1u << 24);
+	int r = kvm_vcpu_set_lapic_register(v->cpu, 0xd0, 1u << 24);
 
 	if (r == 0)
-		r = set_register(v->other, 0xd0, 1u << 24);
+		r = kvm_vcpu_set_lapic_register(v->other, 0xd0, 1u << 24);
 	if (r == 0)
-		r = set_register(v->cpu, 0xf0, 0x1ff);
-	return r < 0 ? r : set_register(v->other, 0xf0, 0x1ff);
+		r = kvm_vcpu_set_lapic_register(v->cpu, 0xf0, 0x1ff);
+	return r < 0 ? r : kvm_vcpu_set_lapic_register(v->other, 0xf0, 0x1ff);
 }
 
 static int create_pit(const struct vm *v)
@@ -112,15 +101,6 @@ static const struct inhibit {
 	{"PIT_REINJ", create_pit, false, 0},
 };
 
-static int count(int trace, uint64_t *n)
-{
-	ssize_t r = read(trace, n, sizeof(*n));
-
-	if (r < 0)
-		return -errno;
-	return r == sizeof(*n) ? 0 : -EIO;
-}
-
 static int create_split(const struct inhibit *in, struct vm *v)
 {
 	int r = kvm_enable_cap(v->vm, KVM_CAP_SPLIT_IRQCHIP, 24);
@@ -135,7 +115,7 @@ static int create_split(const struct inhibit *in, struct vm *v)
 /* What is refused raises nothing. */
 static int raise_it(int kvm, const struct inhibit *in, struct vm *v, int trace, uint64_t *before)
 {
-	int r = count(trace, before);
+	int r = kvm_trace_read(trace, before);
 
 	if (r == 0)
 		r = v->vm = kvm_vm_create(kvm);
@@ -143,7 +123,7 @@ static int raise_it(int kvm, const struct inhibit *in, struct vm *v, int trace, 
 		r = create_split(in, v);
 	if (r < 0 || !in->raise)
 		return r;
-	r = count(trace, before);
+	r = kvm_trace_read(trace, before);
 	return r < 0 ? r : in->raise(v);
 }
 
@@ -153,8 +133,9 @@ static int try_inhibit(int kvm, const struct inhibit *in, int trace)
 	struct vm v = {.vm = -1, .cpu = -1, .other = -1};
 	uint64_t before = 0, after = 0;
 	int refused = raise_it(kvm, in, &v, trace, &before);
-	int r = refused < 0 && error_code_of(-refused) == EXIT_SETUP ? refused
-								     : count(trace, &after);
+	int r = refused < 0 && error_code_of(-refused) == EXIT_SETUP
+			? refused
+			: kvm_trace_read(trace, &after);
 
 	if (v.other >= 0)
 		close(v.other);

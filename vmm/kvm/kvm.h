@@ -31,10 +31,10 @@ size_t kvm_run_size(int kvm);
 int kvm_stat(int fd, const char *name, uint64_t *value);
 /*
  * Counts how often this process, and each thread that it starts from now on, passes the tracepoint kvm:NAME, where the
- * filter holds: "FIELD == N" (Documentation/trace/events.rst), or "": always. *fd: a read() gives the count, 64 bits; the
- * caller's. -1 with *err: EXIT_SKIP where there is no such event or field, or no tracefs.
+ * filter holds: "FIELD == N" (Documentation/trace/events.rst), or "": always. *fd, the caller's: kvm_trace_read(). -1 with *err: EXIT_SKIP where there is no such event or field, or no tracefs.
  */
 int kvm_trace_open(const char *name, const char *filter, int *fd, struct error *err);
+int kvm_trace_read(int fd, uint64_t *count);
 /* Allocated with malloc; NULL with errno set. */
 struct kvm_cpuid2 *kvm_supported_cpuid(int kvm);
 /* KVM_GET_MSR_INDEX_LIST; allocated with malloc; NULL with errno set. */
@@ -110,6 +110,8 @@ int kvm_vcpu_get_nested(int vcpu, struct kvm_nested_state *state);
 int kvm_vcpu_set_nested(int vcpu, const struct kvm_nested_state *state);
 int kvm_vcpu_get_lapic(int vcpu, struct kvm_lapic_state *lapic);
 int kvm_vcpu_set_lapic(int vcpu, const struct kvm_lapic_state *lapic);
+/* Both, with another value at this offset, a register's. */
+int kvm_vcpu_set_lapic_register(int vcpu, unsigned offset, uint32_t value);
 int kvm_vcpu_get_mp_state(int vcpu, uint32_t *state);
 int kvm_vcpu_set_mp_state(int vcpu, uint32_t state);
 /* KVM stops at the first MSR it refuses and returns how many it did: see kvm_vcpu_set_msr(). */

@@ -140,9 +140,7 @@ static int trial_vcpu(struct trial *t, struct error *err)
 {
 	struct kvm_regs regs = {.rip = CODE, .rflags = 2, .rsp = CODE};
 	struct kvm_cpuid2 *cpuid = kvm_supported_cpuid(t->kvm);
-	struct kvm_lapic_state lapic;
 	struct kvm_sregs sregs;
-	uint32_t svr = 0x1ff;
 	int r;
 
 	t->vcpu = kvm_vcpu_create(t->vm, 0);
@@ -165,11 +163,8 @@ static int trial_vcpu(struct trial *t, struct error *err)
 		return fail(err, "vCPU set-up", -EINVAL);
 	if (no_irqchip(t))
 		return 0;
-	if (kvm_vcpu_get_lapic(t->vcpu, &lapic) < 0)
-		return fail(err, "KVM_GET_LAPIC", -EINVAL);
-	memcpy(lapic.regs + 0xf0, &svr, sizeof(svr));
-	r = kvm_vcpu_set_lapic(t->vcpu, &lapic);
-	return r < 0 ? fail(err, "KVM_SET_LAPIC", r) : 0;
+	r = kvm_vcpu_set_lapic_register(t->vcpu, 0xf0, 0x1ff);
+	return r < 0 ? fail(err, "KVM_GET_LAPIC, KVM_SET_LAPIC", r) : 0;
 }
 
 /* split: a level-triggered message, with a route by which KVM knows that its EOI is ours. */

@@ -104,3 +104,12 @@ int kvm_trace_open(const char *name, const char *filter, int *fd, struct error *
 				   name, strerror(-*fd))
 		       : 0;
 }
+
+int kvm_trace_read(int fd, uint64_t *count)
+{
+	ssize_t n = read(fd, count, sizeof(*count));
+
+	if (n < 0)
+		return -errno;
+	return n == sizeof(*count) ? 0 : -EIO;
+}

@@ -150,6 +150,17 @@ int kvm_vcpu_set_lapic(int vcpu, const struct kvm_lapic_state *lapic)
 	return kvm_ioctl(vcpu, KVM_SET_LAPIC, lapic);
 }
 
+int kvm_vcpu_set_lapic_register(int vcpu, unsigned offset, uint32_t value)
+{
+	struct kvm_lapic_state lapic;
+	int r = kvm_vcpu_get_lapic(vcpu, &lapic);
+
+	if (r < 0)
+		return r;
+	memcpy(lapic.regs + offset, &value, sizeof(value));
+	return kvm_vcpu_set_lapic(vcpu, &lapic);
+}
+
 int kvm_vcpu_get_mp_state(int vcpu, uint32_t *state)
 {
 	struct kvm_mp_state mp = {.mp_state = 0};

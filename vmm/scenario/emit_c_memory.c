@@ -103,7 +103,7 @@ const struct helper_text emit_memory[HELPERS] = {
 
 /* clang-format on */
 
-static void memslot(struct emitter *e)
+void emit_memslot(struct emitter *e)
 {
 	static const unsigned bits[MEMSLOT_FIELDS] = {
 		[MEMSLOT_SLOT] = 32, [MEMSLOT_GPA] = 64, [MEMSLOT_SIZE] = 64, [MEMSLOT_FLAGS] = 32};
@@ -119,18 +119,5 @@ static void memslot(struct emitter *e)
 	fputs("memslot((struct kvm_userspace_memory_region){", e->now->f);
 	emit_fields(e, names, MEMSLOT_FIELDS, bits);
 	fputc('}', e->now->f);
-	emit_end(e);
-}
-
-void emit_memory_step(struct emitter *e, const struct step *st)
-{
-	if (st->kind == STEP_MEMSLOT) {
-		memslot(e);
-		return;
-	}
-	emit_use(e, HELPER_UNMAP);
-	emit_begin_one(e, 64);
-	fputs("unmap(", e->now->f);
-	emit_argument(e, &st->args[0], 64);
 	emit_end(e);
 }

@@ -209,8 +209,7 @@ void emit_irq_step(struct emitter *e, const struct step *st);
 
 /* --- emit_c_memory.c */
 
-/* memslot, unmap */
-void emit_memory_step(struct emitter *e, const struct step *st);
+void emit_memslot(struct emitter *e);
 
 /* --- emit_c_watched.c */
 

@@ -241,26 +241,19 @@ void emit_fields(struct emitter *e, const char *const *names, unsigned n, const 
 }
 
 /* Of a CPU, with one argument or none. */
-static void step_of_cpu(struct emitter *e, const struct step *st, enum helper h, const char *name,
-			unsigned bits)
+/* A call with the CPU, if there is one, and the argument, if there is one. */
+static void step_call(struct emitter *e, const struct step *st, enum helper h, const char *name,
+		      unsigned bits)
 {
 	emit_use(e, h);
 	emit_begin_one(e, bits);
 	fprintf(e->now->f, "%s(", name);
-	emit_cpu(e, st->cpu);
-	if (st->given[0]) {
+	if (st->cpu >= 0)
+		emit_cpu(e, st->cpu);
+	if (st->cpu >= 0 && st->given[0])
 		fputs(", ", e->now->f);
+	if (st->given[0])
 		emit_argument(e, &st->args[0], bits);
-	}
-	emit_end(e);
-}
-
-static void step_msr_filter(struct emitter *e, const struct step *st)
-{
-	emit_use(e, HELPER_MSR_FILTER);
-	emit_begin_one(e, 32);
-	fputs("msr_filter(", e->now->f);
-	emit_argument(e, &st->args[0], 32);
 	emit_end(e);
 }
 
@@ -426,25 +419,25 @@ static void emit_step(struct emitter *e, const struct step *st)
 		step_nmi(e, st);
 		break;
 	case STEP_INTERRUPT:
-		step_of_cpu(e, st, HELPER_INTERRUPT, "interrupt", 8);
+		step_call(e, st, HELPER_INTERRUPT, "interrupt", 8);
 		break;
 	case STEP_PUMP:
-		step_of_cpu(e, st, HELPER_PUMP, "pump", 64);
+		step_call(e, st, HELPER_PUMP, "pump", 64);
 		break;
 	case STEP_SAVE:
 		step_reload(e, st);
 		break;
 	case STEP_CLEAR:
-		step_of_cpu(e, st, HELPER_CLEAR_LAPIC, "clear_lapic", 64);
+		step_call(e, st, HELPER_CLEAR_LAPIC, "clear_lapic", 64);
 		break;
 	case STEP_MSR_FILTER:
-		step_msr_filter(e, st);
+		step_call(e, st, HELPER_MSR_FILTER, "msr_filter", 32);
 		break;
 	case STEP_VMXON:
-		step_of_cpu(e, st, HELPER_VMXON, "vmxon", 64);
+		step_call(e, st, HELPER_VMXON, "vmxon", 64);
 		break;
 	case STEP_DEBUG:
-		step_of_cpu(e, st, HELPER_GUEST_DEBUG, "guest_debug", 32);
+		step_call(e, st, HELPER_GUEST_DEBUG, "guest_debug", 32);
 		break;
 	case STEP_RUN:
 		step_run(e, st);
@@ -460,8 +453,10 @@ static void emit_step(struct emitter *e, const struct step *st)
 		step_wait(e, st);
 		break;
 	case STEP_UNMAP:
+		step_call(e, st, HELPER_UNMAP, "unmap", 64);
+		break;
 	case STEP_MEMSLOT:
-		emit_memory_step(e, st);
+		emit_memslot(e);
 		break;
 	case STEP_REPEAT:
 		emit_repeat(e, st);

@@ -90,15 +90,11 @@ int watched_get(struct run *run, const struct object_ref *ref, uint64_t *value)
 {
 	const struct target *t = run->t;
 	const struct watched *w = &run->s->watched[ref->index];
-	ssize_t n;
 
 	if (w->object->kind != OBJECT_TRACE)
 		return kvm_stat(ref->cpu < 0 ? t->vm : target_fd(t, (unsigned)ref->cpu), w->name,
 				value);
-	n = read(run->traces[ref->index], value, sizeof(*value));
-	if (n < 0)
-		return -errno;
-	return n == sizeof(*value) ? 0 : -EIO;
+	return kvm_trace_read(run->traces[ref->index], value);
 }
 
 void watched_close(struct run *run)
